@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+# One non-recursive Makefile; sources are found by wildcard, so adding a file needs no edit.
+# `make help` lists the targets.
+
+O       ?= build
+CC      ?= gcc
+CLANG   ?= clang
+V       ?= 0
+SAN     ?=
+DESTDIR ?=
+PREFIX  ?= /usr/local
+
+PKGS     := libcrypto liburing libzstd liblz4 zlib libisal
+CLI_PKGS := rdkafka
+
+CFLAGS   ?= -O2 -g
+WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
+	    -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wimplicit-fallthrough -Werror
+HARDEN   := -fPIE -fstack-protector-strong -fcf-protection \
+	    $(if $(SAN),,$(if $(findstring -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=2))
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CPPFLAGS += -Iinclude -isystem $(O)/gen -D_GNU_SOURCE -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+ALL_CFLAGS  = -std=gnu17 $(WARN) $(HARDEN) $(CFLAGS) $(SANFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lpthread
+
+ifeq ($(V),0)
+Q   := @
+say  = @printf '  %-7s %s\n' $(1) $(2);
+MAKEFLAGS += --no-print-directory
+endif
+
+# The layers from the ground up; the first three are pure: no I/O, no clock, no threads.
+PURE   := base wire core
+LAYERS := $(PURE) io store kern broker
+src     = $(wildcard userspace/$(1)/*.c userspace/$(1)/*/*.c)
+obj     = $(patsubst %.c,$(O)/%.o,$(1))
+
+MAIN      := userspace/broker/main.c
+PURE_OBJ  := $(call obj,$(foreach l,$(PURE),$(call src,$(l)))) $(O)/gen/messages.o
+ALL_OBJ   := $(PURE_OBJ) $(call obj,$(filter-out $(MAIN),$(foreach l,io store kern broker,$(call src,$(l)))))
+ABOVE_IO  := $(call obj,$(filter-out $(MAIN),$(foreach l,store broker,$(call src,$(l)))))
+# The simulator links everything but userspace/io.
+SIM_OBJ   := $(filter-out $(O)/userspace/io/%,$(ALL_OBJ)) $(call obj,$(wildcard selftests/sim/io/*.c))
+UNIT      := $(patsubst %.c,$(O)/%,$(wildcard selftests/unit/test_*.c))
+STRESS    := $(patsubst %.c,$(O)/%,$(wildcard selftests/stress/stress_*.c))
+SIM       := $(patsubst %.c,$(O)/%,$(wildcard selftests/sim/sim_*.c))
+FUZZ      := $(patsubst %.c,$(O)/%,$(wildcard selftests/fuzz/fuzz_*.c))
+BENCH     := $(patsubst %.c,$(O)/%,$(wildcard selftests/bench/bench_*.c))
+SCHEMA    := $(wildcard userspace/wire/schema/*.msg)
+MSGC      := $(O)/msgc
+GEN       := $(O)/gen/messages.c
+
+.PHONY: all run deps test check stress sim fuzz bench compat format format-check tidy compdb install clean help
+all: $(O)/sluiced $(O)/sluice $(O)/pure.ok
+
+$(O)/libpure.a: $(PURE_OBJ)
+$(O)/libsluice.a: $(ALL_OBJ)
+$(O)/libabove.a: $(ABOVE_IO)
+$(O)/libsim.a: $(SIM_OBJ)
+$(O)/%.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# Purity is a link fact, not a promise: these layers may call nothing else.
+$(O)/pure.ok: $(O)/libpure.a $(O)/libabove.a tools/tidy/pure.allow tools/tidy/seam.deny
+	$(call say,PURE,$<)
+	$(Q)$(if $(SAN),:,tools/tidy/pure.sh $(O)/libpure.a $(O)/libabove.a)
+	$(Q)touch $@
+
+$(MSGC): $(wildcard tools/msgc/*.c tools/msgc/*.h)
+	$(call say,HOSTCC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -std=gnu17 $(WARN) -O1 -g -D_GNU_SOURCE $(filter %.c,$^) -o $@
+
+# One run writes gen/wire/NOUN.h for each schema and gen/messages.c with the tables.
+$(GEN): $(MSGC) $(SCHEMA)
+	$(call say,MSGC,$@)
+	$(Q)mkdir -p $(O)/gen/wire && $(MSGC) $(O)/gen $(SCHEMA)
+
+$(O)/gen/messages.o: $(GEN)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
+
+$(O)/%.o: %.c | $(GEN)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c $< -o $@
+
+$(O)/sluiced: $(call obj,$(MAIN)) $(O)/libsluice.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LDLIBS) -o $@
+
+$(O)/sluice: $(call obj,$(wildcard tools/sluice/*.c)) $(O)/libsluice.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LDLIBS) $(shell pkg-config --libs $(CLI_PKGS)) -o $@
+
+$(UNIT): LDLIBS += -lcmocka
+$(UNIT) $(STRESS) $(BENCH): $(O)/%: $(O)/%.o $(O)/libsluice.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LDLIBS) -o $@
+
+$(SIM): $(O)/%: $(O)/%.o $(O)/libsim.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LDLIBS) -o $@
+
+# Fuzzers are clang's, built from source with the sanitizers in.
+$(FUZZ): $(O)/%: %.c $(GEN) $(foreach l,$(PURE) store,$(call src,$(l))) $(wildcard selftests/sim/io/*.c)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS) -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined \
+		$(filter %.c,$^) $(LDLIBS) -o $@
+
+run: all
+	$(O)/sluiced $(ARGS)
+
+deps:
+	tools/deps.sh
+
+check: all $(UNIT)
+	$(Q)selftests/run unit $(UNIT)
+stress: $(STRESS)
+	$(Q)selftests/run stress $(STRESS)
+sim: $(SIM)
+	$(Q)selftests/run sim $(SIM)
+fuzz: $(FUZZ)
+bench: all $(BENCH)
+	$(Q)selftests/bench/run $(O)
+compat: all
+	$(Q)selftests/run compat $(wildcard selftests/compat/test_*.sh)
+# Everything that needs no second machine; its last line is the verdict.
+test: all $(UNIT) $(STRESS) $(SIM)
+	$(Q)O=$(O) selftests/run all $(UNIT) $(STRESS) $(SIM) \
+		$(wildcard selftests/crash/test_*.sh selftests/compat/test_*.sh)
+
+C_FILES = $(shell find include userspace bpf selftests tools -name '*.[ch]')
+format:
+	$(Q)clang-format -i $(C_FILES)
+format-check:
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+tidy:
+	$(call say,TIDY,tools/tidy/layers)
+	$(Q)tools/tidy/tidy.sh
+compdb:
+	$(Q)tools/compdb.sh "$(CPPFLAGS) $(ALL_CFLAGS)" $(C_FILES) > compile_commands.json
+install: all
+	install -D -m 0755 $(O)/sluiced $(DESTDIR)$(PREFIX)/bin/sluiced
+	install -D -m 0755 $(O)/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+clean:
+	$(Q)rm -rf $(O)
+help:
+	@echo 'make run       build and start a broker on 127.0.0.1:9092, data in ./data'
+	@echo 'make test      every test that needs no second machine'
+	@echo 'make all       build $(O)/sluiced and $(O)/sluice'
+	@echo 'make deps      install the packages the build needs (Debian)'
+	@echo 'make check | stress | sim | compat    one kind of test'
+	@echo 'make fuzz      build the fuzzers (clang)'
+	@echo 'make bench     paired figures'
+	@echo 'make format | format-check | tidy | compdb | install | clean'
+	@echo 'V=1 shows commands, O=dir builds elsewhere, SAN=address,undefined or SAN=thread'
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

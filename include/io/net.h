@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IO_NET_H
+#define IO_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "io/file.h"
+#include "io/reactor.h"
+
+/*
+ * Stream sockets.  A socket lives on one reactor and only that reactor calls its functions.
+ * Nothing blocks.  Events are edges: event() says what has become possible since a call last
+ * answered -EAGAIN; it may say so without need, so try and see.
+ */
+enum sock_event {
+	SOCK_READABLE = 1, /* also: the peer ended or reset, as sock_recv() will tell */
+	SOCK_WRITABLE = 2, /* also: a connection attempt ended, as sock_send() will tell */
+};
+
+struct sock_address {
+	char host[64]; /* numeric */
+	uint16_t port;
+	bool is_loopback;
+};
+
+struct sock; /* io's own; freed by sock_close() at the end of the turn */
+
+struct sock_owner {
+	void (*event)(struct sock_owner *self, unsigned int events); /* enum sock_event, or-ed */
+};
+
+/* Bytes, 0 when the peer ended its side, -EAGAIN, or -errno. */
+ssize_t sock_recv(struct sock *s, void *data, size_t size) must_check;
+/* Bytes taken (may be short), -EAGAIN, or -errno.  more: another send follows at once (MSG_MORE).
+ */
+ssize_t sock_send(struct sock *s, const struct iovec *iov, int count, bool more) must_check;
+/* The same from a file, by sendfile where the kernel can, else through memory.  Short at the end of
+ * the file. */
+ssize_t sock_send_file(struct sock *s, struct file *f, uint64_t position, size_t size,
+                       bool more) must_check;
+void sock_close(struct sock *s); /* NULL is fine */
+struct sock_address sock_peer(const struct sock *s);
+struct sock_address sock_local(const struct sock *s);
+
+/*
+ * Listening: every reactor accepts (SO_REUSEPORT), and accepted() runs on the one the connection
+ * will live on. It answers the owner, or NULL to refuse (the socket is then closed).  When
+ * descriptors run out io pauses accepting and goes on later by itself.
+ */
+struct listener;
+struct listener_handler {
+	struct sock_owner *(*accepted)(void *arg, struct sock *s);
+	void *arg;
+};
+
+/* main thread before reactors_run(), or reactor 0.  port 0: the kernel chooses, see
+ * listener_port().  -EADDRINUSE... */
+int listener_open(const char *host, uint16_t port, const struct listener_handler *handler,
+                  struct listener **ret) must_check;
+uint16_t listener_port(const struct listener *l);
+void listener_close(struct listener *l); /* reactor 0; no accepted() after it returned on any
+                                            reactor but those under way */
+
+/* reactor.  A numeric host.  owner->event(SOCK_WRITABLE) follows; sock_send() then works or says
+ * why not. */
+int sock_connect(const char *host, uint16_t port, struct sock_owner *owner,
+                 struct sock **ret) must_check;
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/map.h"
+
+#include "base/bytes.h"
+#include "base/mem.h"
+
+enum { BUCKETS_MIN = 16 };
+
+static struct map_node **bucket_at(const struct map *m, uint64_t hash)
+{
+	return &m->bucket[hash & (m->bucket_count - 1)];
+}
+
+static void resize(struct map *m, size_t bucket_count)
+{
+	struct map old = *m;
+
+	m->bucket = mem_array(bucket_count, sizeof(*m->bucket));
+	m->bucket_count = bucket_count;
+	map_each(node, &old)
+	{
+		struct map_node **bucket = bucket_at(m, node->hash);
+
+		node->next = *bucket;
+		*bucket = node;
+	}
+	mem_free(old.bucket);
+}
+
+void map_insert(struct map *m, struct map_node *node, uint64_t hash)
+{
+	struct map_node **bucket;
+
+	if (m->count >= m->bucket_count)
+		resize(m, m->bucket_count ? m->bucket_count * 2 : BUCKETS_MIN);
+	bucket = bucket_at(m, hash);
+	node->hash = hash;
+	node->next = *bucket;
+	*bucket = node;
+	m->count++;
+}
+
+void map_remove(struct map *m, struct map_node *node)
+{
+	struct map_node **link = bucket_at(m, node->hash);
+
+	while (*link != node) {
+		check(*link);
+		link = &(*link)->next;
+	}
+	*link = node->next;
+	node->next = NULL;
+	m->count--;
+}
+
+static struct map_node *same_hash(struct map_node *node, uint64_t hash)
+{
+	while (node && node->hash != hash)
+		node = node->next;
+	return node;
+}
+
+struct map_node *map_first(const struct map *m, uint64_t hash)
+{
+	return m->bucket_count ? same_hash(*bucket_at(m, hash), hash) : NULL;
+}
+
+struct map_node *map_next(const struct map_node *node)
+{
+	return same_hash(node->next, node->hash);
+}
+
+void map_fini(struct map *m)
+{
+	mem_free(m->bucket);
+	*m = (struct map){ 0 };
+}
+
+/* FNV-1a over 8-byte steps, finished as splitmix64 does: good enough for chains. */
+uint64_t hash_bytes(const void *data, size_t size)
+{
+	const uint8_t *p = data;
+	uint64_t h = 0xcbf29ce484222325u ^ size;
+	uint64_t word;
+
+	for (; size >= sizeof(word); p += sizeof(word), size -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		h = (h ^ word) * 0x9e3779b97f4a7c15u;
+		h ^= h >> 32;
+	}
+	for (; size; p++, size--)
+		h = (h ^ *p) * 0x100000001b3u;
+	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
+	h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
+	return h ^ (h >> 31);
+}
