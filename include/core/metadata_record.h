@@ -2,6 +2,7 @@
 #ifndef CORE_METADATA_RECORD_H
 #define CORE_METADATA_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -58,7 +59,6 @@ enum metadata_version {
 	METADATA_VERSION_3_6_IV2 = 14,
 	METADATA_VERSION_3_7_IV0 = 15,
 	METADATA_VERSION_3_7_IV2 = 17,
-	METADATA_VERSION_3_9_IV1 = 22,
 	METADATA_VERSION_4_0_IV1 = 23,
 	METADATA_VERSION_4_3_IV0 = 30,
 	METADATA_VERSION_MIN = METADATA_VERSION_3_3_IV3,
@@ -69,6 +69,9 @@ enum metadata_version {
 const char *metadata_version_text(int16_t level);
 /* The level that a release ("4.3", "4.3-IV0") stands for; 0 when unknown. */
 int16_t metadata_version_parse(struct str text);
+
+/* Could metadata be lost by going down from one level to another? */
+bool metadata_version_loses(int16_t from, int16_t to);
 
 /* The version that records of this type are written in at a metadata.version. */
 int16_t metadata_record_version(enum metadata_record_type type, int16_t metadata_version);

@@ -22,7 +22,7 @@
  * `out`: nothing in it may be done before what stands above it is done, so a vote or an epoch is
  * durable before anybody hears of it.
  */
-enum { RAFT_NOBODY = -1, RAFT_VOTERS_MAX = 9 };
+enum { RAFT_NOBODY = -1, RAFT_VOTERS_MAX = 9, RAFT_ENDPOINTS_MAX = 4 };
 
 struct raft_endpoint {
 	struct str listener;
@@ -33,7 +33,8 @@ struct raft_endpoint {
 struct raft_voter {
 	int32_t id;
 	struct uuid directory_id; /* zero: not known (kraft.version 0) */
-	struct raft_endpoint endpoint;
+	uint32_t endpoint_count;
+	struct raft_endpoint endpoint[RAFT_ENDPOINTS_MAX];
 	uint16_t kraft_version_min;
 	uint16_t kraft_version_max;
 };
@@ -53,12 +54,19 @@ struct raft_position {
 
 enum raft_role { RAFT_UNATTACHED, RAFT_CANDIDATE, RAFT_LEADER, RAFT_RESIGNED };
 
-struct raft {
-	int32_t node_id;
-	struct uuid directory_id;
+/* The quorum as the newest snapshot and the log tell it; strings are the caller's. */
+struct raft_quorum {
 	uint16_t kraft_version;
+	/* Offset of the VotersRecord; -1 when only the checkpoint of formatting had it. */
+	int64_t voters_offset;
 	uint32_t voter_count;
-	struct raft_voter voter[RAFT_VOTERS_MAX]; /* strings are the caller's */
+	struct raft_voter voter[RAFT_VOTERS_MAX];
+};
+
+struct raft {
+	struct raft_voter self;
+	struct raft_quorum quorum;
+	bool voters_due; /* the leader's first batch carries KRaftVersion and Voters too */
 
 	struct raft_election election; /* durable */
 	enum raft_role role;
@@ -88,7 +96,8 @@ struct raft_event {
 
 enum raft_want_type {
 	RAFT_STORE,         /* write `election` to quorum-state, durably; answer RAFT_STORED */
-	RAFT_APPEND_LEADER, /* append the control batch of a new leader; answer RAFT_APPENDED */
+	RAFT_APPEND_LEADER, /* append the first batch of an epoch (LeaderChange, and when
+	                       `voters` KRaftVersion and Voters of raft->quorum); RAFT_APPENDED */
 	RAFT_LEAD,          /* this node leads `election.epoch`: activate the controller */
 	RAFT_COMMITTED,     /* everything below `offset` is committed */
 	RAFT_STEP_DOWN,     /* the controller is not active any more */
@@ -99,6 +108,7 @@ struct raft_want {
 	enum raft_want_type type;
 	struct raft_election election;
 	int64_t offset;
+	bool voters;
 	const char *reason;
 };
 
@@ -109,15 +119,14 @@ struct raft_out {
 	struct raft_want want[RAFT_WANTS_MAX]; /* in the order in which they must happen */
 };
 
-void raft_init(struct raft *raft, int32_t node_id, struct uuid directory_id, uint16_t kraft_version,
-               const struct raft_voter *voter, uint32_t voter_count);
+void raft_init(struct raft *raft, const struct raft_voter *self, const struct raft_quorum *quorum);
 void raft_step(struct raft *raft, const struct raft_event *event, struct raft_out *out);
 
 /*
  * quorum-state as text, one line of JSON: version 1 when kraft.version is 1, else version 0,
  * which holds the cluster id and the voters too.
  */
-void raft_election_encode(const struct raft *raft, struct str cluster_id, struct buf *out);
+void raft_election_encode(const struct raft *raft, struct buf *out);
 /* 0 or -EBADMSG.  Reads both versions, members in any order. */
 int raft_election_decode(struct str text, struct raft_election *ret) must_check;
 
