@@ -40,8 +40,8 @@ MAIN      := userspace/broker/main.c
 PURE_OBJ  := $(call obj,$(foreach l,$(PURE),$(call src,$(l)))) $(O)/gen/messages.o
 ALL_OBJ   := $(PURE_OBJ) $(call obj,$(filter-out $(MAIN),$(foreach l,io store kern broker,$(call src,$(l)))))
 ABOVE_IO  := $(call obj,$(filter-out $(MAIN),$(foreach l,store broker,$(call src,$(l)))))
-# The simulator links everything but userspace/io.
-SIM_OBJ   := $(filter-out $(O)/userspace/io/%,$(ALL_OBJ)) $(call obj,$(wildcard selftests/sim/io/*.c))
+# The simulator links everything but userspace/io, of which it shares the strand.
+SIM_OBJ   := $(filter-out $(O)/userspace/io/%,$(ALL_OBJ)) $(O)/userspace/io/strand.o $(call obj,$(wildcard selftests/sim/io/*.c))
 UNIT      := $(patsubst %.c,$(O)/%,$(wildcard selftests/unit/test_*.c))
 STRESS    := $(patsubst %.c,$(O)/%,$(wildcard selftests/stress/stress_*.c))
 SIM       := $(patsubst %.c,$(O)/%,$(wildcard selftests/sim/sim_*.c))

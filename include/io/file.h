@@ -58,6 +58,26 @@ int dir_space(struct dir *d, struct dir_space *ret) must_check; /* worker */
 int dir_identity(struct dir *d, char *text, size_t size) must_check; /* worker */
 
 /*
+ * any.  Appends to the directory take the slow road while it is marked (a disk known to stall).
+ * io marks it by itself for some seconds after a write held up a reactor.
+ */
+void dir_mark_slow(struct dir *d, bool slow);
+
+struct dir_counters {
+	uint64_t write_count; /* appends */
+	uint64_t write_bytes;
+	uint64_t write_slow_count; /* took longer than 2 ms, and that together */
+	uint64_t write_slow_ns;
+	uint64_t write_ns_max;
+	uint64_t parked_count;
+	uint64_t sync_count;
+	uint64_t sync_ns_max;
+	int64_t dirty_bytes;
+	int64_t dirty_bytes_budget;
+};
+struct dir_counters dir_counters(struct dir *d); /* any */
+
+/*
  * worker.  The one way small files are written: name.tmp, write, sync, rename, and with `durable`
  * dir_sync of its directory.  A crash leaves the old content or the new.
  */
@@ -112,6 +132,7 @@ struct file_op {
 	const struct iovec *iov;
 	int iov_count;
 	bool sync;
+	int64_t dirty;     /* io's own */
 	size_t bytes;      /* the sum of iov */
 	uint64_t position; /* the end of the file, as the caller knows it */
 	int64_t result;

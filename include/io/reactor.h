@@ -38,7 +38,7 @@ struct reactors_options {
 int reactors_open(const struct reactors_options *options) must_check;
 /*
  * Runs them: calls start(arg) on reactor 0 first of all, returns when reactors_stop() was called.
- * Real: threads 1..n-1 are made here, the caller becomes reactor 0.
+ * The caller becomes reactor 0 meanwhile; the others begin when start() has returned.
  */
 void reactors_run(void (*start)(void *arg), void *arg);
 void reactors_stop(void); /* any; also async-signal-safe */
@@ -62,7 +62,8 @@ void reactor_post(int to, struct mail *mail); /* any */
  */
 struct timer {
 	struct list link;
-	uint64_t due_ms; /* on the clock of mono_ms() */
+	uint64_t due_ms;  /* on the clock of mono_ms() */
+	uint64_t wake_ms; /* io's own: when its slot is looked at, not after due_ms */
 	void (*fire)(struct timer *self);
 };
 
