@@ -85,7 +85,8 @@ struct image_feature_range {
 struct image_node {
 	struct object object;
 	int32_t id;
-	int64_t epoch; /* of a broker: the offset of its registration; a controller has 0 */
+	int64_t epoch; /* of a broker: the offset of its first record; a controller has 0 */
+	int64_t register_offset; /* of the newest record of its registration, or its snapshot */
 	struct uuid incarnation_id;
 	struct str rack; /* data NULL: none */
 	bool fenced;
@@ -266,7 +267,7 @@ struct str image_config_value(const struct image *image, enum image_resource_typ
 /* ---- what changed between two versions, cheaply ---- */
 
 struct image_changes {
-	/* Old NULL: new; new NULL: gone.  A topic made again under its name is both, old first. */
+	/* Old NULL: new; new NULL: gone.  A topic made again under its name is both, by id.  */
 	void (*topic)(void *arg, const struct image_topic *old, const struct image_topic *new);
 	void (*config)(void *arg, const struct image_config *old, const struct image_config *new);
 	void (*broker)(void *arg, const struct image_node *old, const struct image_node *new);

@@ -184,7 +184,8 @@ void placement_next(struct placement *p, int16_t replication_factor, int32_t *re
 			passed = true;
 		} else {
 			ret[i] = rack_next(&p->rack[at], p->round);
-			i += ret[i] >= 0;
+			if (ret[i] >= 0)
+				i++;
 		}
 		at = (at + 1) % p->rack_count;
 	}
