@@ -48,7 +48,9 @@ struct sock_address sock_local(const struct sock *s);
 
 /*
  * Listening: every reactor accepts (SO_REUSEPORT), and accepted() runs on the one the connection
- * will live on. It answers the owner, or NULL to refuse (the socket is then closed).  When
+ * will live on. It answers the owner, or NULL to refuse (the socket is then closed).  It may
+ * already send; who speaks first must begin there.  A connection goes to the reactor of the CPU
+ * its SYN came in on, or to another when that one has far more than its share.  When
  * descriptors run out io pauses accepting and goes on later by itself.
  */
 struct listener;
