@@ -20,11 +20,10 @@
  */
 enum {
 	BATCH_HEADER_SIZE = 61,
-	BATCH_PREFIX_SIZE = 12,     /* base offset and length: what `length` does not count */
-	BATCH_MAGIC_END = 17,       /* header up to and with the magic byte */
-	BATCH_CRC_START = 21,       /* the checksum covers from here */
-	BATCH_LENGTH_MIN = 14,      /* of any magic: LegacyRecord.RECORD_OVERHEAD_V0 */
-	BATCH_RECORD_SIZE_MAX = 10, /* what a record's own length adds at most, with room */
+	BATCH_PREFIX_SIZE = 12, /* base offset and length: what `length` does not count */
+	BATCH_MAGIC_END = 17,   /* header up to and with the magic byte */
+	BATCH_CRC_START = 21,   /* the checksum covers from here */
+	BATCH_LENGTH_MIN = 14,  /* of any magic: LegacyRecord.RECORD_OVERHEAD_V0 */
 };
 
 enum batch_attribute {
