@@ -30,13 +30,14 @@ enum {
 /* Contexts and buffers that are kept for the next call.  One thread at a time; all zero is new. */
 struct compress_scratch {
 	void *inflate; /* z_stream */
-	void *deflate;
+	void *deflate; /* z_stream, of deflate_level */
 	int deflate_level;
 	void *zstd_in;  /* ZSTD_DCtx */
 	void *zstd_out; /* ZSTD_CCtx */
-	void *lz4_in;   /* LZ4F_dctx */
 	uint8_t *piece; /* what a sink is given */
 	struct buf block;
+	struct buf plain; /* the caller's: decompressed records */
+	struct buf carry; /* the caller's: of struct record_stream */
 };
 
 void compress_scratch_fini(struct compress_scratch *s);
@@ -46,22 +47,24 @@ struct compress_sink {
 	int (*take)(struct compress_sink *self, struct span piece);
 };
 
-/* Streams: at most 64 KiB are held (a raw snappy block: its plain size, when that is within
- * output_max and possible for its compressed size). */
-int decompress(struct compress_scratch *s, enum batch_compression codec, struct span in,
-               size_t output_max, struct compress_sink *sink) must_check;
+/*
+ * Streams.  Held are 64 KiB, of snappy and LZ4 one block, whose plain size is bounded by what its
+ * compressed bytes can yield, and of zstd the window as far as output reached into it.
+ */
+int compress_decode(struct compress_scratch *s, enum batch_compression codec, struct span in,
+                    size_t output_max, struct compress_sink *sink) must_check;
 
 /* The same, at the end of *out; on failure out->size is as before. */
-int decompress_buf(struct compress_scratch *s, enum batch_compression codec, struct span in,
-                   size_t output_max, struct buf *out) must_check;
+int compress_decode_buf(struct compress_scratch *s, enum batch_compression codec, struct span in,
+                        size_t output_max, struct buf *out) must_check;
 
 /*
  * Appends to *out.  level: the codec's own (gzip 1..9, lz4 1..17, zstd -131072..22; snappy has
  * none), COMPRESS_LEVEL_DEFAULT: Kafka's default.  Snappy is written as Java's client does: xerial,
  * 32 KiB blocks.  0, -EOPNOTSUPP, or -ENOMEM.
  */
-int compress(struct compress_scratch *s, enum batch_compression codec, int level, struct span in,
-             struct buf *out) must_check;
+int compress_encode(struct compress_scratch *s, enum batch_compression codec, int level,
+                    struct span in, struct buf *out) must_check;
 
 /* "none", "gzip", ...; NULL when unknown. */
 const char *compress_name(int codec);
