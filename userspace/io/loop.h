@@ -63,6 +63,9 @@ void reactor_send(struct reactor *to, struct mail *mail);
 /* Watches fd edge-triggered, or level-triggered without EPOLLET; 0 or -errno. */
 int reactor_watch(struct reactor *r, int fd, uint32_t events, struct source *source);
 void reactor_forget(struct reactor *r, struct source *source); /* in the events taken already */
+/* Around the posting of a thread that is neither reactor nor worker: close waits for it. */
+void reactors_enter(void);
+void reactors_leave(void);
 void reactors_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* rcu.c */
@@ -82,6 +85,7 @@ int uring_open(struct reactor *r);
 void uring_close(struct reactor *r);
 void uring_turn_ends(struct reactor *r); /* hands over what was submitted */
 void uring_reap(struct reactor *r);
+bool uring_has_waiting(const struct reactor *r); /* not handed over yet */
 
 /* work.c */
 int work_open(int slow_count);

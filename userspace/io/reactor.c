@@ -32,6 +32,7 @@ static atomic_bool stopping;
 static sem_t released; /* threads 1..n-1 wait for start() to have returned */
 static int threads_made;
 static char notes[2048];
+static atomic_int senders; /* between reactors_enter() and reactors_leave() */
 static _Thread_local struct reactor *here;
 
 /* ---- who and where ---- */
@@ -169,6 +170,17 @@ static void run_mail(struct reactor *r)
 	}
 }
 
+void reactors_enter(void)
+{
+	atomic_fetch_add_explicit(&senders, 1, memory_order_relaxed);
+}
+
+void reactors_leave(void)
+{
+	/* Release: our last use of a reactor comes before its end. */
+	atomic_fetch_sub_explicit(&senders, 1, memory_order_release);
+}
+
 /* ---- strands ---- */
 
 void reactor_ready(struct strand *s)
@@ -239,7 +251,7 @@ static void take_events(struct reactor *r, int timeout_ms)
 
 static bool has_work(struct reactor *r)
 {
-	return r->inbox || r->ready || r->event_next < r->event_count ||
+	return r->inbox || r->ready || r->event_next < r->event_count || uring_has_waiting(r) ||
 	       atomic_load_explicit(&r->mail, memory_order_relaxed);
 }
 
@@ -503,6 +515,8 @@ void reactors_close(void)
 		pthread_join(reactors[i].thread, NULL);
 	threads_made = 0;
 	work_close();
+	while (atomic_load_explicit(&senders, memory_order_acquire))
+		sched_yield(); /* its letter has run already, it is about to leave */
 	net_close();
 	for (int i = 0; i < count; i++) {
 		here = &reactors[i]; /* what is freed may defer more */

@@ -115,6 +115,11 @@ void uring_turn_ends(struct reactor *r)
 	}
 }
 
+bool uring_has_waiting(const struct reactor *r)
+{
+	return r->uring && r->uring->waiting;
+}
+
 /* NULL: the ring is full. */
 static struct io_uring_sqe *take_entry(struct reactor *r)
 {

@@ -163,8 +163,10 @@ static void sync_written(struct file_op *op)
 
 static void write_parked(struct dir *d)
 {
-	struct mail *all = take_all(d);
+	struct mail *all;
 
+	reactors_enter();
+	all = take_all(d);
 	/* A file has one append under way, so each is here once. */
 	for (struct mail *mail = all; mail; mail = mail->next) {
 		struct file_op *op = container_of(mail, struct file_op, mail);
@@ -182,6 +184,7 @@ static void write_parked(struct dir *d)
 		op->mail.run = answer;
 		reactor_post(op->home, &op->mail);
 	}
+	reactors_leave();
 }
 
 static void *writer_main(void *arg)
