@@ -67,10 +67,14 @@ enum validate_rewrite {
 
 struct validate_result {
 	enum validate_outcome outcome;
-	int16_t error; /* WIRE_...; WIRE_NONE when OK */
-	struct str message;
+	int16_t error;                              /* WIRE_...; WIRE_NONE when OK */
+	struct str message;                         /* data NULL: none, as Kafka */
 	struct validate_record_error *record_error; /* in the call's arena */
 	uint32_t record_error_count;
+	/* Refused: Kafka tells the log start offset with this error; else it says -1. */
+	bool tells_log_start;
+	/* Refused: Kafka answers every partition of the request with this error and message. */
+	bool whole_request;
 
 	/* When OK */
 	enum validate_rewrite rewrite;
@@ -82,10 +86,10 @@ struct validate_result {
 };
 
 /*
- * `bytes`: the records field of one partition, borrowed and not changed.  `rebuilt` receives the
- * new batch for VALIDATE_REBUILT and may be NULL: the outcome is then HEAVY unless heavy_ok, and
- * with heavy_ok a program error.  Messages and record errors live in `arena`; when that is full
- * they are left out.
+ * `bytes`: the records field of one partition, borrowed and not changed; what follows the first
+ * batch and is too short to be one is ignored.  A new batch for VALIDATE_REBUILT is added to
+ * *rebuilt, with base offset 0 and no leader epoch.  Messages and record errors live in `arena`;
+ * what does not fit is left out.
  */
 void validate_append(const struct validate_rules *rules, struct span bytes, int64_t now_ms,
                      struct compress_scratch *scratch, struct arena *arena, struct buf *rebuilt,
