@@ -337,6 +337,44 @@ static void appends_arrive_whole_and_in_order_by_every_road(void **state)
 				append_by_all_roads(slow, ring);
 }
 
+/* ---- dirty bytes ---- */
+
+static void dirty_bytes_are_counted_and_cleaned_from_half_of_the_budget_on(void **state)
+{
+	enum { PIECE = 1 << 20 };
+	char *piece = mem_zalloc(PIECE);
+	struct iovec iov = { piece, PIECE };
+	struct dir_counters counters = dir_counters(dir);
+	int64_t half = counters.dirty_bytes_budget / 2, written = 0;
+	uint64_t syncs, until_ms;
+	struct file *f;
+
+	(void)state;
+	assert_int_equal(counters.dirty_bytes, 0);
+	assert_int_equal(file_open(dir, "f", FILE_WRITE | FILE_CREATE, &f), 0);
+	assert_int_equal(file_write(f, &iov, 1, 0), 0);
+	assert_int_equal(dir_counters(dir).dirty_bytes, PIECE);
+	assert_int_equal(file_sync(f), 0);
+	assert_int_equal(dir_counters(dir).dirty_bytes, 0);
+	assert_int_equal(file_write(f, &iov, 1, PIECE), 0);
+	file_put(f); /* closed dirty: only the file system as a whole cleans it */
+	assert_int_equal(dir_counters(dir).dirty_bytes, PIECE);
+	assert_int_equal(dir_syncfs(dir), 0);
+	assert_int_equal(dir_counters(dir).dirty_bytes, 0);
+
+	syncs = dir_counters(dir).sync_count;
+	assert_int_equal(file_open(dir, "g", FILE_WRITE | FILE_CREATE, &f), 0);
+	for (; written <= half; written += PIECE)
+		assert_int_equal(file_write(f, &iov, 1, (uint64_t)written), 0);
+	until_ms = mono_ms() + 30000;
+	while (dir_counters(dir).dirty_bytes > PIECE && mono_ms() < until_ms)
+		usleep(1000);
+	assert_true(dir_counters(dir).dirty_bytes <= PIECE);
+	assert_true(dir_counters(dir).sync_count > syncs);
+	file_put(f);
+	mem_free(piece);
+}
+
 /* ---- trouble ---- */
 
 static struct file_op trouble_op;
@@ -485,6 +523,7 @@ int main(void)
 		in_a_directory(a_directory_is_made_with_its_parents_and_knows_itself),
 		in_a_directory(files_are_what_was_written),
 		in_a_directory(appends_arrive_whole_and_in_order_by_every_road),
+		in_a_directory(dirty_bytes_are_counted_and_cleaned_from_half_of_the_budget_on),
 		in_a_directory(a_failed_append_is_cut_back),
 		in_a_directory(a_full_disk_is_an_answer_and_passes),
 		in_a_directory(a_failed_sync_is_the_answer_for_ever),
