@@ -53,6 +53,12 @@ bool pmap_remove(struct pmap *m, struct str key);
 struct object *pmap_own(struct pmap *m, struct str key,
                         struct object *(*copy)(const struct object *value));
 
+/*
+ * The place of the value on a path that is this version's own, valid until the next change of the
+ * map: for objects that more than one map of a version holds.  NULL when there is none.
+ */
+struct object **pmap_own_slot(struct pmap *m, struct str key);
+
 /* Integer and uuid keys in their numeric order.  The text lives in `out`. */
 struct pmap_key {
 	uint8_t byte[8];

@@ -241,10 +241,10 @@ static inline bool image_in_transaction(const struct image *image)
 const char *image_unsupported(const struct image *image, struct image_apply_error *why);
 
 /*
- * Every record that makes this image, in the order of Kafka's snapshot writer.  `emit` borrows
+ * Every record that makes this image, in the order of Kafka's snapshot writer.  `on_record` borrows
  * `value` for the call.  Not inside a transaction.
  */
-void image_snapshot(const struct image *image, void (*emit)(void *arg, struct span value),
+void image_snapshot(const struct image *image, void (*on_record)(void *arg, struct span value),
                     void *arg);
 
 /* ---- lookups; NULL or the stated default when there is none ---- */
@@ -262,7 +262,7 @@ struct str image_config_value(const struct image *image, enum image_resource_typ
                               struct str name, struct str key);
 
 /* Walks: pmap_each() over a map above, with these on each value. */
-#define image_value_of(type, entry) container_of((entry).value, struct type, object)
+#define image_value_of(type, entry) container_of((entry).value, type, object)
 
 /* ---- what changed between two versions, cheaply ---- */
 

@@ -87,6 +87,12 @@ int metadata_frame_decode(struct span value, struct metadata_frame *ret) must_ch
 /* Writes frame, key and version; the caller's encoder appends the body. */
 void metadata_frame_begin(struct buf *out, int16_t type, int16_t version);
 
+/* Frame and body of a record, appended; `body` is the struct of the generated codec. */
+void metadata_record_encode(struct buf *out, enum metadata_record_type type, int16_t version,
+                            const void *body);
+struct message;
+const struct message *metadata_record_message(int16_t type); /* NULL: unknown */
+
 /* A snapshot or log in text, for golden tests and dumps: "TopicRecord v0". NULL when unknown. */
 const char *metadata_record_name(int16_t type);
 

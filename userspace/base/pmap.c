@@ -254,8 +254,7 @@ bool pmap_remove(struct pmap *m, struct str key)
 	return true;
 }
 
-struct object *pmap_own(struct pmap *m, struct str key,
-                        struct object *(*copy)(const struct object *value))
+struct object **pmap_own_slot(struct pmap *m, struct str key)
 {
 	struct pmap_node **link = &m->root;
 	struct pmap_node *n;
@@ -265,13 +264,21 @@ struct object *pmap_own(struct pmap *m, struct str key,
 		return NULL;
 	for (n = own(link); (order = str_cmp(key, key_of(n))); n = own(link))
 		link = &n->side[order > 0];
-	if (object_is_shared(n->value)) {
-		struct object *mine = copy(n->value);
+	return &n->value;
+}
 
-		object_put(n->value);
-		n->value = mine;
+struct object *pmap_own(struct pmap *m, struct str key,
+                        struct object *(*copy)(const struct object *value))
+{
+	struct object **slot = pmap_own_slot(m, key);
+
+	if (slot && object_is_shared(*slot)) {
+		struct object *mine = copy(*slot);
+
+		object_put(*slot);
+		*slot = mine;
 	}
-	return n->value;
+	return slot ? *slot : NULL;
 }
 
 struct str pmap_key_i32(int32_t value, struct pmap_key *out)

@@ -54,6 +54,11 @@ static inline struct str image_uuid_key(const struct uuid *id)
 
 uint32_t image_partition_slot(const struct image_topic *t, int32_t index);
 
+/* The record that makes the partition; lists are borrowed from it. */
+struct partition_record;
+void image_partition_record(const struct image_partition *p, struct uuid topic_id,
+                            struct partition_record *ret);
+
 /* Metadata transactions (KIP-868). */
 void image_begin(struct image *image, int64_t offset);
 void image_end(struct image *image);

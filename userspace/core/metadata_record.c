@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/varint.h"
+#include "wire/metadata_records.h"
 
 enum { FRAME_VERSION = 1 };
 
@@ -107,6 +108,26 @@ void metadata_frame_begin(struct buf *out, int16_t type, int16_t version)
 	size += uvarint_encode(head + size, (uint32_t)type);
 	size += uvarint_encode(head + size, (uint32_t)version);
 	buf_add(out, head, size);
+}
+
+const struct message *metadata_record_message(int16_t type)
+{
+	for (size_t i = 0; i < metadata_records_message_count; i++)
+		if (metadata_records_messages[i]->id == type)
+			return metadata_records_messages[i];
+	return NULL;
+}
+
+void metadata_record_encode(struct buf *out, enum metadata_record_type type, int16_t version,
+                            const void *body)
+{
+	const struct message *m = metadata_record_message((int16_t)type);
+	struct writer w = writer_of(out);
+
+	check(m && version >= m->min && version <= m->max);
+
+	metadata_frame_begin(out, (int16_t)type, version);
+	message_encode(m, version, &w, body);
 }
 
 const char *metadata_record_name(int16_t type)
