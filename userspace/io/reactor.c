@@ -20,7 +20,7 @@
 
 enum {
 	MAIL_PER_TURN = 256,
-	TURNS_UNPOLLED = 4, /* with work at hand, look for events at least every so many turns */
+	TURNS_UNPOLLED = 2, /* with work at hand, look for events at least every so many turns */
 	RCU_RETRY_MS = 2,
 	REACTOR_STACK_BYTES = 2 * 1024 * 1024, /* of addresses; pages only as touched */
 };
