@@ -82,6 +82,8 @@ struct log_options {
 	int64_t now_ms;
 	/* strand: a log that answered SETTLED_PARKED goes on; call strand_unpark(). */
 	void (*unpark)(void *arg);
+	/* strand: records up to `end` became readable, before their done(); `bytes` of them. */
+	void (*published)(void *arg, struct log_mark end, uint64_t bytes);
 	/* strand: the files cannot be trusted any more (-errno); the log answers every append so.
 	 */
 	void (*failed)(void *arg, int err);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORE_LOG_PRIVATE_H
+#define STORE_LOG_PRIVATE_H
+
+#include "base/buf.h"
+#include "core/leader_epoch.h"
+#include "core/producer_state.h"
+#include "store/log.h"
+
+/* ---- index: entries that rise, kept in memory in chunks of one file block ---- */
+
+/*
+ * Written by one strand, read by anybody: an entry is complete before `count` says so, and chunks
+ * only get added.
+ */
+enum { INDEX_CHUNK_BYTES = 4096, OFFSET_ENTRY = 8, TIME_ENTRY = 12, TXN_ENTRY = 34 };
+
+struct index_chunk {
+	_Atomic(struct index_chunk *) next;
+	uint8_t data[INDEX_CHUNK_BYTES];
+};
+
+struct index {
+	uint32_t entry_size;
+	_Atomic(uint32_t) count;
+	uint32_t written; /* entries that are in the file, or under way to it */
+	struct index_chunk *first;
+	struct index_chunk *last;
+};
+
+void index_init(struct index *x, uint32_t entry_size);
+void index_fini(struct index *x);
+uint32_t index_per_chunk(const struct index *x);
+uint32_t index_count(const struct index *x);
+void index_add(struct index *x, const void *entry);
+const uint8_t *index_at(const struct index *x, uint32_t i); /* i < count */
+
+/* ---- segments ---- */
+
+/* The indexes of a segment while they are in memory; a view that has them holds a reference. */
+struct segment_index {
+	_Atomic(uint32_t) refs;
+	struct index offsets; /* {relative offset u32, position u32} */
+	struct index times;   /* {timestamp i64, relative offset u32} */
+};
+
+struct segment {
+	_Atomic(uint32_t) refs;
+	int64_t base_offset;
+	struct dir *dir;
+	char *path;                  /* "topic-0/00000000000000000000", a suffix follows */
+	_Atomic(struct file *) file; /* opened when first needed */
+	_Atomic(uint64_t) size;
+	_Atomic(int64_t) max_timestamp;        /* -1: none */
+	_Atomic(int64_t) max_timestamp_offset; /* last offset of the batch that has it */
+	_Atomic(bool) has_aborted;             /* its transaction index is not empty */
+	int64_t first_timestamp;               /* of the first batch, for rolling; -1 */
+	int64_t created_ms;
+	uint64_t bytes_since_index;
+};
+
+enum { SEGMENT_NAME_SIZE = 20 };
+
+struct segment *segment_new(struct dir *dir, const char *log_name, int64_t base_offset);
+struct segment *segment_get(struct segment *s);
+void segment_put(struct segment *s);
+/* "topic-0/00000000000000000000.index"; the caller frees it. */
+char *segment_path(const struct segment *s, const char *suffix);
+/* Opens the .log file for reading and writing, making it when `create`. */
+int segment_file(struct segment *s, bool create, struct file **ret) must_check; /* borrowed */
+struct segment_index *segment_index_new(void);
+struct segment_index *segment_index_get(struct segment_index *x); /* NULL is fine */
+void segment_index_put(struct segment_index *x);
+void offset_entry_add(struct index *x, const struct segment *s, int64_t offset, uint64_t position);
+void time_entry_add(struct index *x,
+                    const struct segment *s); /* of its max timestamp, if it rose */
+
+/*
+ * Takes the next batch into account, before it is counted in s->size (LogSegment.append): the entry
+ * is of the batch that comes after more than `interval` bytes without one.
+ */
+void segment_count_batch(struct segment *s, struct segment_index *x, const struct batch *b,
+                         uint64_t position, uint32_t interval);
+
+/* worker.  Walks batches from `position`; false from each() ends it. */
+struct walk {
+	struct file *file;
+	uint64_t position; /* of the next batch */
+	uint64_t end;      /* of what may be read */
+	bool check_crc;
+	bool (*each)(struct walk *self, const struct batch *b); /* b->data: the header at least */
+	void *arg;
+	struct buf buffer;
+	uint64_t buffer_at;
+	/* why it ended: 0 at the end, -EBADMSG a batch that is none, -errno */
+	int error;
+};
+int walk_run(struct walk *w); /* w->error */
+
+/* ---- views ---- */
+
+struct view_segment {
+	struct segment *segment;
+	struct segment_index *index; /* NULL: in its files */
+};
+
+struct log_view {
+	struct rcu_head rcu;
+	_Atomic(uint32_t) refs;
+	int64_t start_offset;
+	uint32_t count;
+	struct view_segment at[];
+};
+
+/* ---- the tail: where the last batches lie ---- */
+
+enum { TAIL_SIZE = 64 };
+
+struct tail {
+	_Atomic(uint32_t) version;
+	_Atomic(uint32_t) count; /* ever pushed */
+	struct {
+		_Atomic(int64_t) offset;
+		_Atomic(uint64_t) position;
+	} at[TAIL_SIZE]; /* of the active segment only */
+	_Atomic(int64_t) segment;
+};
+
+void tail_reset(struct tail *t, int64_t segment);
+void tail_push(struct tail *t, int64_t offset, uint64_t position);
+/* The batch that holds `offset`, in `segment`: false when it is older than the ring. */
+bool tail_find(const struct tail *t, int64_t segment, int64_t offset, uint64_t *ret_position);
+
+/* ---- the log ---- */
+
+struct log {
+	struct log_options options; /* name is owned */
+	struct log_config config;
+	_Atomic(struct log_view *) view;
+	struct log_mark_slot end;
+	struct tail tail;
+
+	struct segment *active; /* the last of the view; NULL before the first append */
+	struct segment_index *index;
+	struct producers producers;
+	struct epoch_cache epochs;
+	int64_t jitter_ms;
+	_Atomic(int64_t) recovery_point;
+	int failed; /* -errno: every append is refused */
+	int64_t last_snapshot_offset;
+
+	/* Appends as they came, and those that are being written together. */
+	struct log_append *queue;
+	struct log_append **queue_end;
+	struct log_append *group;
+	struct log_append **group_end;
+	uint32_t group_count;
+	uint64_t group_bytes;
+	int64_t group_offset; /* the end offset with the group */
+	bool group_sync;
+	bool writing;
+	struct iovec iov[STRAND_RUN_ITEMS];
+	struct file_op op;
+	int64_t unflushed; /* records since the last sync, for flush.messages */
+};
+
+/* A new view of the segments; `mutate` gets the copy before it is published. */
+struct log_view *view_copy(const struct log_view *old, uint32_t extra);
+void view_publish(struct log *log, struct log_view *view);
+
+/* Moves what is left of the active segment's indexes to its files, by a job; the view forgets them
+ * then. */
+void log_retire_active(struct log *log);
+/* Puts full chunks of the active indexes into their files, by a job. */
+void log_write_indexes(struct log *log);
+int log_add_segment(struct log *log, int64_t base_offset, int64_t now_ms) must_check;
+void log_save_epochs(struct log *log);
+void log_save_snapshot(struct log *log, int64_t offset);
+/* worker */
+int write_index(struct dir *dir, const char *path, const struct index *x, uint32_t from,
+                bool truncate) must_check;
+
+struct producer_marker batch_marker(const struct batch *b);
+
+#endif
