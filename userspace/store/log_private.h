@@ -40,6 +40,7 @@ const uint8_t *index_at(const struct index *x, uint32_t i); /* i < count */
 /* The indexes of a segment while they are in memory; a view that has them holds a reference. */
 struct segment_index {
 	_Atomic(uint32_t) refs;
+	_Atomic(bool) in_files; /* closed and written whole: memory may forget it */
 	struct index offsets; /* {relative offset u32, position u32} */
 	struct index times;   /* {timestamp i64, relative offset u32} */
 };

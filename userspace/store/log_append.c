@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The road of an append.  log_stage() only queues.  log_settle() takes appends off the queue: each
+ * is checked, gets its offsets and joins the group; the group is written by one gathered append,
+ * and only then becomes state.  A roll ends the group first, for it belongs to a request and not to
+ * a gathering.
+ */
+#include "log_private.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "wire/errors.h"
+
+void log_stage(struct log *log, struct log_append *append)
+{
+	append->next = NULL;
+	append->error = WIRE_NONE;
+	append->duplicate = false;
+	append->base_offset = -1;
+	append->last_offset = -1;
+	append->timestamp = append->append_time_ms;
+	*log->queue_end = append;
+	log->queue_end = &append->next;
+}
+
+bool log_has_staged(const struct log *log)
+{
+	return log->queue || log->group || log->writing;
+}
+
+/* ---- admission ---- */
+
+/* The marker's key has version and type, its value version and the coordinator's epoch. */
+struct producer_marker batch_marker(const struct batch *b)
+{
+	struct producer_marker marker = { false, -1 };
+	struct record r;
+
+	if (record_decode(batch_records(b), &r) || r.key.size < 4)
+		return marker;
+	marker.commit = load_be16(r.key.data + 2) == CONTROL_COMMIT;
+	if (r.value.size >= 6)
+		marker.coordinator_epoch = (int32_t)load_be32(r.value.data + 2);
+	return marker;
+}
+
+static bool is_marker(const struct batch *b)
+{
+	return batch_is_control(b) && batch_has_producer(b);
+}
+
+/* Sums up all batches of the append before any is touched; false when they are none. */
+static bool survey(struct log_append *a)
+{
+	struct span rest = { a->data, a->size };
+	struct batch b;
+
+	a->record_count = 0;
+	a->max_timestamp = -1;
+	a->last_offset = -1;
+	while (rest.size) {
+		if (batch_parse(rest, &b) || b.magic != 2 || b.last_offset_delta < 0)
+			return false;
+		if (a->origin == LOG_FOLLOWER &&
+		    (b.base_offset <= a->last_offset || !batch_crc_ok(&b)))
+			return false;
+		a->record_count += (uint32_t)b.last_offset_delta + 1;
+		if (b.max_timestamp > a->max_timestamp)
+			a->max_timestamp = b.max_timestamp;
+		if (a->base_offset < 0)
+			a->base_offset = b.base_offset;
+		a->last_offset = batch_last_offset(&b);
+		rest = (struct span){ rest.data + b.size, rest.size - b.size };
+	}
+	return a->record_count;
+}
+
+/* LogSegment.shouldRoll, for the request that is about to be appended. */
+static bool should_roll(const struct log *log, const struct log_append *a, int64_t last_offset)
+{
+	const struct segment *s = log->active;
+	uint64_t size = atomic_load_explicit(&s->size, memory_order_relaxed) + log->group_bytes;
+	int64_t waited = a->now_ms - s->created_ms;
+
+	if (s->first_timestamp >= 0 && a->max_timestamp >= 0)
+		waited = a->max_timestamp - s->first_timestamp;
+	if (size + a->size > log->config.segment_bytes)
+		return size > 0;
+	return (size > 0 && waited > log->config.segment_ms - log->jitter_ms) ||
+	       index_count(&log->index->offsets) >= log->config.index_bytes / OFFSET_ENTRY ||
+	       index_count(&log->index->times) + 1 >= log->config.index_bytes / TIME_ENTRY ||
+	       last_offset - s->base_offset > INT32_MAX;
+}
+
+/* Producers: a duplicate or an error decides for the whole append. */
+static void admit_producer(struct log *log, struct log_append *a, const struct batch *b,
+                           int64_t base_offset)
+{
+	int64_t timestamp = a->append_time_ms >= 0 ? a->append_time_ms : b->max_timestamp;
+	struct producer_marker marker;
+	struct producer_verdict verdict;
+
+	if (!batch_has_producer(b))
+		return;
+	if (is_marker(b))
+		marker = batch_marker(b);
+	producers_stage(&log->producers, b, base_offset, timestamp, is_marker(b) ? &marker : NULL,
+	                a->origin == LOG_CLIENT, &verdict);
+	a->error = verdict.error;
+	if (verdict.duplicate) {
+		a->duplicate = true;
+		a->base_offset = verdict.duplicate_base_offset;
+		a->last_offset = verdict.duplicate_base_offset + b->last_offset_delta;
+		a->timestamp = a->append_time_ms >= 0 ? verdict.duplicate_timestamp : -1;
+	}
+}
+
+/* Offsets and epochs go in; what was checked is not checked again. */
+static void place(struct log *log, struct log_append *a)
+{
+	uint8_t *data = a->data;
+	uint8_t *end = a->data + a->size;
+	int64_t offset = log->group_offset;
+	struct batch b;
+
+	while (data < end && !a->error && !a->duplicate) {
+		int err = batch_parse((struct span){ data, (size_t)(end - data) }, &b);
+
+		check(!err);
+		if (a->origin != LOG_FOLLOWER) {
+			if (a->append_time_ms >= 0 && !batch_is_control(&b))
+				batch_patch_append_time(data, b.size, a->append_time_ms);
+			batch_patch_offset(data, offset, a->leader_epoch);
+			admit_producer(log, a, &b, offset);
+			offset += b.last_offset_delta + 1;
+		} else {
+			admit_producer(log, a, &b, b.base_offset);
+			offset = batch_last_offset(&b) + 1;
+		}
+		data += b.size;
+	}
+	if (a->error || a->duplicate)
+		return;
+	if (a->origin != LOG_FOLLOWER)
+		a->base_offset = log->group_offset;
+	a->last_offset = offset - 1;
+	log->iov[log->group_count++] = (struct iovec){ a->data, a->size };
+	log->group_bytes += a->size;
+	log->group_offset = offset;
+	log->group_sync |= a->sync || log->config.ack_synced;
+	log->unflushed += a->record_count;
+	if (log->unflushed >= log->config.flush_messages)
+		log->group_sync = true;
+}
+
+static int16_t error_of(int err)
+{
+	(void)err; /* whatever the disk's trouble is, a client is to try again: FAULTS S-07..S-10 */
+	return WIRE_KAFKA_STORAGE_ERROR;
+}
+
+static int roll(struct log *log, const struct log_append *a)
+{
+	int64_t base = log->group_offset;
+
+	if (a->origin == LOG_FOLLOWER)
+		base = a->base_offset;
+	if (log->active) {
+		log_retire_active(log);
+		log_save_snapshot(log, base);
+	}
+	return log_add_segment(log, base, a->now_ms);
+}
+
+enum admitted { ADMITTED, WRITE_FIRST };
+
+/* The first of the queue; it stays there when the group must be written before. */
+static enum admitted admit(struct log *log, struct log_append *a)
+{
+	int err;
+
+	if (log->failed) {
+		a->error = error_of(log->failed);
+		return ADMITTED;
+	}
+	if (!survey(a) || (a->origin == LOG_FOLLOWER && a->base_offset < log->group_offset)) {
+		a->error = WIRE_CORRUPT_MESSAGE;
+		return ADMITTED;
+	}
+	if (!log->active || should_roll(log, a, log->group_offset + a->record_count - 1)) {
+		if (log->group_count)
+			return WRITE_FIRST;
+		err = roll(log, a);
+		if (err) {
+			a->error = error_of(err);
+			return ADMITTED;
+		}
+	}
+	place(log, a);
+	return ADMITTED;
+}
+
+static bool gather(struct log *log)
+{
+	while (log->queue && log->group_count < STRAND_RUN_ITEMS) {
+		struct log_append *a = log->queue;
+
+		if (admit(log, a) == WRITE_FIRST)
+			break;
+		log->queue = a->next;
+		if (!log->queue)
+			log->queue_end = &log->queue;
+		a->next = NULL;
+		*log->group_end = a;
+		log->group_end = &a->next;
+	}
+	return log->group;
+}
+
+/* ---- after the write ---- */
+
+static void count_batches(struct log *log, const struct log_append *a, uint64_t *position)
+{
+	struct span rest = { a->data, a->size };
+	struct batch b;
+
+	while (rest.size) {
+		int err = batch_parse(rest, &b);
+
+		check(!err);
+		if (epoch_cache_assign(&log->epochs, b.leader_epoch, b.base_offset))
+			log_save_epochs(log);
+		segment_count_batch(log->active, log->index, &b, *position,
+		                    log->config.index_interval_bytes);
+		tail_push(&log->tail, b.base_offset, *position);
+		*position += b.size;
+		rest = (struct span){ rest.data + b.size, rest.size - b.size };
+	}
+}
+
+static void become_state(struct log *log)
+{
+	uint64_t position = atomic_load_explicit(&log->active->size, memory_order_relaxed);
+
+	for (struct log_append *a = log->group; a; a = a->next) {
+		if (!a->error && !a->duplicate)
+			count_batches(log, a, &position);
+	}
+	producers_commit(&log->producers, log->group_offset);
+	atomic_store_explicit(&log->active->size, position, memory_order_release);
+	log_mark_publish(&log->end, (struct log_mark){ log->group_offset, log->active->base_offset,
+	                                               position });
+	log_write_indexes(log);
+	if (log->group_sync)
+		log->unflushed = 0;
+}
+
+/* ENOSPC and the like pass; what the device lost does not. */
+static void fail_group(struct log *log, int err)
+{
+	producers_abort(&log->producers);
+	for (struct log_append *a = log->group; a; a = a->next) {
+		if (!a->error)
+			a->error = error_of(err);
+		a->duplicate = false;
+	}
+	if (err != -ENOSPC && err != -EDQUOT) {
+		log->failed = err;
+		log->options.failed(log->options.arg, err);
+	}
+}
+
+static void finish(struct log *log, int64_t result)
+{
+	struct log_append *a = log->group;
+	uint64_t bytes = log->group_bytes;
+	int64_t start = log_start_offset(log);
+
+	if (result < 0)
+		fail_group(log, (int)result);
+	else if (log->group_count)
+		become_state(log);
+	else
+		producers_abort(&log->producers);
+	log->group = NULL;
+	log->group_end = &log->group;
+	log->group_count = 0;
+	log->group_bytes = 0;
+	log->group_sync = false;
+	log->group_offset = log_end_offset(log);
+	if (result > 0)
+		log->options.published(log->options.arg, log_end_mark(log), bytes);
+	while (a) {
+		struct log_append *next = a->next;
+
+		a->log_start_offset = start;
+		a->done(a);
+		a = next;
+	}
+}
+
+static void on_written(struct file_op *op)
+{
+	struct log *log = container_of(op, struct log, op);
+
+	log->options.unpark(log->options.arg);
+}
+
+/* The group's one write: bytes, -errno or FILE_PARKED. */
+static int64_t write_group(struct log *log)
+{
+	struct file *file;
+	int err;
+
+	if (!log->group_count)
+		return 0;
+	err = segment_file(log->active, false, &file);
+	if (err)
+		return err;
+	log->op = (struct file_op){
+		.file = file,
+		.iov = log->iov,
+		.iov_count = (int)log->group_count,
+		.sync = log->group_sync,
+		.bytes = log->group_bytes,
+		.position = atomic_load_explicit(&log->active->size, memory_order_relaxed),
+		.done = on_written,
+	};
+	return file_append(&log->op);
+}
+
+enum settled log_settle(struct log *log)
+{
+	int64_t result;
+
+	if (log->writing) {
+		log->writing = false;
+		finish(log, log->op.result);
+	}
+	while (gather(log)) {
+		result = write_group(log);
+		if (result == FILE_PARKED) {
+			log->writing = true;
+			return SETTLED_PARKED;
+		}
+		finish(log, result);
+	}
+	return SETTLED;
+}
