@@ -144,8 +144,8 @@ struct record {
 /*
  * One record at the beginning of bytes.  0; -EAGAIN: cut short, ret->size is then the size of the
  * whole record when its length could be read, else 0; -EBADMSG: it contradicts itself (every length
- * inside is checked, headers too).  Null and negative lengths are one, as in Kafka, but a header's
- * key.
+ * inside is checked, headers too).  Null and negative lengths are one, as in Kafka, but for a
+ * header's key.  After an error only ret->size means something, and only as told.
  */
 int record_decode(struct span bytes, struct record *ret) must_check;
 

@@ -145,9 +145,9 @@ bool batch_crc_ok(const struct batch *b)
 
 int32_t batch_sequence_add(int32_t sequence, int32_t increment)
 {
-	if (sequence > INT32_MAX - increment)
-		return increment - (INT32_MAX - sequence) - 1;
-	return sequence + increment;
+	int64_t sum = (int64_t)sequence + increment; /* a header may say anything */
+
+	return (int32_t)(sum > INT32_MAX ? sum - INT32_MAX - 1 : sum);
 }
 
 int32_t batch_last_sequence(const struct batch *b)

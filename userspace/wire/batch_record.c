@@ -5,7 +5,7 @@
 #include "wire/batch.h"
 
 /*
- * Nearly every varint of a record is one byte; the rest takes the long road.  Both yield the
+ * Nearly every varint of a record is one or two bytes; the rest takes the long road.  All yield the
  * position behind the value, or NULL when it is cut short or too long.
  */
 static inline const uint8_t *take_i32(const uint8_t *p, const uint8_t *end, int32_t *ret)
@@ -16,6 +16,10 @@ static inline const uint8_t *take_i32(const uint8_t *p, const uint8_t *end, int3
 	if (p < end && *p < 0x80) {
 		*ret = unzigzag32(*p);
 		return p + 1;
+	}
+	if (end - p >= 2 && p[1] < 0x80) {
+		*ret = unzigzag32((p[0] & 0x7fu) | (uint32_t)p[1] << 7);
+		return p + 2;
 	}
 	used = uvarint_decode(p, (size_t)(end - p), &value);
 	if (!used)
@@ -74,59 +78,50 @@ static const uint8_t *take_headers(const uint8_t *p, const uint8_t *end, int32_t
 	return p;
 }
 
-/* The length in front.  Bytes used; 0: more are needed; -EBADMSG. */
-static int take_length(struct span bytes, int32_t *ret)
+/* Why a length could not be read. */
+static int length_error(struct span bytes)
 {
 	enum { LENGTH_SIZE_MAX = 5 };
-	uint32_t value;
-	size_t used = uvarint_decode(bytes.data, bytes.size, &value);
 
-	if (!used) {
-		for (size_t i = 0; i < bytes.size; i++) {
-			if (!(bytes.data[i] & 0x80))
-				return -EBADMSG;
-		}
-		return bytes.size < LENGTH_SIZE_MAX ? 0 : -EBADMSG;
+	for (size_t i = 0; i < bytes.size; i++) {
+		if (!(bytes.data[i] & 0x80))
+			return -EBADMSG;
 	}
-	*ret = unzigzag32(value);
-	return *ret < 0 ? -EBADMSG : (int)used;
+	return bytes.size < LENGTH_SIZE_MAX ? -EAGAIN : -EBADMSG;
 }
 
 int record_decode(struct span bytes, struct record *ret)
 {
-	const uint8_t *p, *end;
-	struct record r;
+	const uint8_t *end = bytes.data + bytes.size, *p;
 	int32_t length;
-	int used = take_length(bytes, &length);
 
-	if (used < 0)
-		return used;
-	r.size = used ? (size_t)used + (size_t)length : 0;
-	if (!used || bytes.size < r.size) {
-		*ret = (struct record){ .size = r.size };
-		return -EAGAIN;
+	p = take_i32(bytes.data, end, &length);
+	if (!p) {
+		ret->size = 0;
+		return length_error(bytes);
 	}
-	p = bytes.data + used;
-	end = p + length;
-	if (p == end)
+	if (length <= 0)
 		return -EBADMSG;
-	r.attributes = (int8_t)*p++;
-	p = take_i64(p, end, &r.timestamp_delta);
+	ret->size = (size_t)(p - bytes.data) + (size_t)length;
+	if (end - p < length)
+		return -EAGAIN;
+	end = p + length;
+	ret->attributes = (int8_t)*p++;
+	p = take_i64(p, end, &ret->timestamp_delta);
 	if (p)
-		p = take_i32(p, end, &r.offset_delta);
+		p = take_i32(p, end, &ret->offset_delta);
 	if (p)
-		p = take_bytes(p, end, &r.key);
+		p = take_bytes(p, end, &ret->key);
 	if (p)
-		p = take_bytes(p, end, &r.value);
+		p = take_bytes(p, end, &ret->value);
 	if (p)
-		p = take_i32(p, end, &r.header_count);
+		p = take_i32(p, end, &ret->header_count);
 	if (!p)
 		return -EBADMSG;
-	r.headers = (struct span){ p, (size_t)(end - p) };
-	if (take_headers(p, end, r.header_count) != end)
-		return -EBADMSG;
-	*ret = r;
-	return 0;
+	ret->headers = (struct span){ p, (size_t)(end - p) };
+	if (p == end && !ret->header_count)
+		return 0;
+	return take_headers(p, end, ret->header_count) == end ? 0 : -EBADMSG;
 }
 
 struct record_header record_header_next(struct span *headers)
