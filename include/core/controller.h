@@ -136,7 +136,10 @@ struct controller_out {
 	bool atomic;
 };
 
-/* Never fails: wrong input is an answer.  The records are applied to the private image already. */
+/*
+ * Never fails: wrong input is an answer.  The records are applied to the private image already.
+ * The arena must have no limit (SIZE_MAX): decisions are not made on half a memory.
+ */
 void controller_step(struct controller *c, const struct controller_event *event,
                      struct arena *arena, struct controller_out *out);
 

@@ -430,15 +430,26 @@ static void add_length(struct image_text *text, struct str s)
 		memcpy(image_text_extend(text, s.size), s.data, s.size);
 }
 
-static void sort_parts(struct image_quota_part *part, uint32_t count)
+static void sort_entity(struct client_quota_record_entity_data *entity, uint32_t count)
 {
 	for (uint32_t i = 1; i < count; i++)
-		for (uint32_t j = i; j && str_cmp(part[j].type, part[j - 1].type) < 0; j--) {
-			struct image_quota_part p = part[j];
+		for (uint32_t j = i;
+		     j && str_cmp(entity[j].entity_type, entity[j - 1].entity_type) < 0; j--) {
+			struct client_quota_record_entity_data e = entity[j];
 
-			part[j] = part[j - 1];
-			part[j - 1] = p;
+			entity[j] = entity[j - 1];
+			entity[j - 1] = e;
 		}
+}
+
+void image_quota_key(struct image_text *text, struct client_quota_record_entity_data *entity,
+                     uint32_t count)
+{
+	sort_entity(entity, count);
+	for (uint32_t i = 0; i < count; i++) {
+		add_length(text, entity[i].entity_type);
+		add_length(text, entity[i].entity_name);
+	}
 }
 
 static struct object *double_new(double value)
@@ -461,14 +472,10 @@ static enum image_verdict apply_quota(struct replay *r, const struct client_quot
 	if (rec->entity_count > 16)
 		return refuse(r, "ClientQuotaRecord with %u entities", rec->entity_count);
 	part = arena_array(&r->arena, rec->entity_count, sizeof(*part));
+	image_quota_key(&text, rec->entity, rec->entity_count);
 	for (uint32_t i = 0; part && i < rec->entity_count; i++)
 		part[i] = (struct image_quota_part){ rec->entity[i].entity_type,
 			                             rec->entity[i].entity_name };
-	sort_parts(part, rec->entity_count);
-	for (uint32_t i = 0; i < rec->entity_count; i++) {
-		add_length(&text, part[i].type);
-		add_length(&text, part[i].name);
-	}
 	key = image_text_str(&text);
 	if (!pmap_find(&image->quotas, key) && !rec->remove)
 		pmap_put(&image->quotas, key, &image_quota_new(part, rec->entity_count)->object);

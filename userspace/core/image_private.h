@@ -59,6 +59,11 @@ struct partition_record;
 void image_partition_record(const struct image_partition *p, struct uuid topic_id,
                             struct partition_record *ret);
 
+/* A client quota's key; sorts the entity by type, which is as equal to Kafka. */
+struct client_quota_record_entity_data;
+void image_quota_key(struct image_text *text, struct client_quota_record_entity_data *entity,
+                     uint32_t count);
+
 /* Metadata transactions (KIP-868). */
 void image_begin(struct image *image, int64_t offset);
 void image_end(struct image *image);
