@@ -43,6 +43,7 @@ struct producer {
 	struct map_node node;
 	struct list link;   /* producers->list, in order of first appearance */
 	struct list staged; /* producers->staged while a copy exists */
+	struct list open;   /* producers->open while a transaction is */
 	int64_t id;
 	struct producer_facts facts;
 	struct producer_facts copy;
@@ -53,7 +54,7 @@ struct producers {
 	struct map map;
 	struct list list;
 	struct list staged;
-	/* Transactions whose fate the high watermark has not passed are few: the list is walked. */
+	struct list open;   /* with an open transaction, by its first offset */
 	int64_t end_offset; /* of the log that this is the state of */
 };
 
@@ -61,13 +62,21 @@ struct producers {
 struct producer_txn_end {
 	int64_t producer_id;
 	int64_t first_offset;
-	int64_t last_offset; /* of the marker */
+	int64_t last_offset;        /* of the marker */
+	int64_t last_stable_offset; /* once it has ended (ProducerStateManager.lastStableOffset) */
 	bool aborted;
 };
 
+/*
+ * What Kafka 4.3 answers.  The same batch as one of the last five: a duplicate.  One that is older:
+ * OUT_OF_ORDER_SEQUENCE_NUMBER, as is a gap; DUPLICATE_SEQUENCE_NUMBER is not used, for a client
+ * takes it for success, and a producer whose state was forgotten may really lack that batch.
+ */
 void producers_init(struct producers *p);
 void producers_clear(struct producers *p); /* empty, end offset kept */
 void producers_fini(struct producers *p);
+void producers_move(struct producers *to,
+                    struct producers *from); /* to: empty or fini; from: fini */
 struct producer *producers_find(const struct producers *p, int64_t id);
 
 struct producer_verdict {

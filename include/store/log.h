@@ -25,6 +25,7 @@
  * need no strand: they use the published view and the end mark, and hold the log by its partition.
  */
 struct log;
+struct log_view;
 
 /* What a topic's configs say to its log (config names in LogConfig). */
 struct log_config {
@@ -136,14 +137,15 @@ struct log_append {
 	bool duplicate;
 	int64_t base_offset;
 	int64_t last_offset;
-	int64_t timestamp; /* of a duplicate: when it was first appended; else append_time_ms */
+	int64_t timestamp; /* of a duplicate: as it was first answered or stamped; else
+	                      append_time_ms */
 	int64_t log_start_offset;
 
 	/* the log's own */
 	struct log_append *next;
 	int64_t max_timestamp;
-	int64_t max_timestamp_offset;
-	uint32_t record_count;
+	int64_t record_count;
+	uint32_t batch_count;
 };
 
 /*
@@ -164,30 +166,50 @@ int64_t log_start_offset(const struct log *log);   /* any */
 int64_t log_end_offset(const struct log *log);     /* any */
 int64_t log_recovery_point(const struct log *log); /* any */
 int32_t log_latest_epoch(const struct log *log);   /* strand */
-/* The smallest offset of an undecided transaction, INT64_MAX when there is none. */
-int64_t log_first_unstable(const struct log *log);   /* strand */
+/*
+ * strand.  The smallest offset of a transaction that is open, or whose marker is not below the high
+ * watermark; INT64_MAX when there is none.
+ */
+int64_t log_first_unstable(struct log *log, int64_t high_watermark);
 struct log_mark log_end_mark(const struct log *log); /* any */
 uint64_t log_size(const struct log *log);            /* any; bytes of all segments */
+
+/* This broker leads from here on in this epoch (LeaderEpochFileCache.assign). */
+void log_lead(struct log *log, int32_t epoch);
 
 /* DeleteRecords: the start moves up to `offset` (<= log end); WIRE_NONE or
  * WIRE_OFFSET_OUT_OF_RANGE. */
 int16_t log_delete_records(struct log *log, int64_t offset);
-/* Deletes what retention allows, by time, size and log start.  True when the start moved. */
-bool log_retain(struct log *log, int64_t now_ms);
-/* Follower: forgets everything from `offset` on.  Files are cut by a job; appends park meanwhile.
+/*
+ * Deletes what retention allows below the high watermark, by time, size and log start (always; of
+ * what is only compacted nothing else); removes files whose file.delete.delay.ms is over; forgets
+ * producers that expired.  To be called now and then.  True when the log start moved.
+ */
+bool log_retain(struct log *log, int64_t now_ms, int64_t high_watermark);
+/*
+ * Follower: forgets everything from `offset` on.  Not while something is staged.  Files are cut by
+ * jobs: log_settle() answers SETTLED_PARKED until then.
  */
 void log_truncate(struct log *log, int64_t offset);
-/* Follower, far behind: everything is forgotten, the log goes on at `offset`. */
+/* Follower, far behind: everything is forgotten, the log goes on at `offset`.  As above. */
 void log_restart_at(struct log *log, int64_t offset);
 void log_configure(struct log *log, const struct log_config *config);
 
-/* worker, beside the strand: syncs what was appended before the call and moves the recovery point.
+/*
+ * worker, beside the strand: makes `view` (counted) durable up to `end`, which was the log's end
+ * when the view was taken, and moves the recovery point there.
  */
-int log_sync(struct log *log) must_check;
+int log_sync(struct log *log, const struct log_view *view, int64_t end) must_check;
+/*
+ * The same for many logs of a directory: log_drain() each, one dir_syncfs(), log_synced() each with
+ * the end it had before.
+ */
+void log_drain(struct log *log); /* worker: what was to be written beside the log is written */
+void log_synced(struct log *log, int64_t end); /* any */
 
 /* ---- reading (any reactor, borrowed until its turn ends; or counted, on a worker) ---- */
 
-struct log_view; /* log start and segments: immutable, replaced whole */
+/* Log start and segments: immutable, replaced whole. */
 
 const struct log_view *log_view(const struct log *log);
 const struct log_view *log_view_get(const struct log_view *view); /* counted; for a job */

@@ -20,6 +20,7 @@ void producers_init(struct producers *p)
 	*p = (struct producers){ 0 };
 	list_init(&p->list);
 	list_init(&p->staged);
+	list_init(&p->open);
 }
 
 static void forget(struct producers *p, struct producer *producer)
@@ -27,6 +28,7 @@ static void forget(struct producers *p, struct producer *producer)
 	map_remove(&p->map, &producer->node);
 	list_remove(&producer->link);
 	list_remove(&producer->staged);
+	list_remove(&producer->open);
 	mem_free(producer);
 }
 
@@ -39,6 +41,25 @@ void producers_fini(struct producers *p)
 {
 	producers_clear(p);
 	map_fini(&p->map);
+}
+
+static void move_list(struct list *to, struct list *from)
+{
+	struct list *node;
+
+	list_init(to);
+	while ((node = list_pop(from)))
+		list_push(to, node);
+}
+
+void producers_move(struct producers *to, struct producers *from)
+{
+	to->map = from->map;
+	to->end_offset = from->end_offset;
+	move_list(&to->list, &from->list);
+	move_list(&to->staged, &from->staged);
+	move_list(&to->open, &from->open);
+	from->map = (struct map){ 0 };
 }
 
 static uint64_t id_hash(int64_t id)
@@ -69,6 +90,7 @@ static struct producer *stage(struct producers *p, int64_t id)
 		producer->id = id;
 		producer->facts = unknown;
 		list_init(&producer->staged);
+		list_init(&producer->open);
 		list_push(&p->list, &producer->link);
 		map_insert(&p->map, &producer->node, id_hash(id));
 	}
@@ -137,6 +159,33 @@ static void add_batch(struct producer_facts *f, const struct batch *b, int64_t l
 		                         timestamp };
 }
 
+static int64_t min_open(int64_t min, const struct producer_facts *f)
+{
+	return f->txn_first_offset >= 0 && f->txn_first_offset < min ? f->txn_first_offset : min;
+}
+
+/* With the run's copies: the first open transaction but that of `id`. */
+static int64_t first_open_but(const struct producers *p, int64_t id)
+{
+	int64_t min = INT64_MAX;
+
+	list_each(pos, &p->staged)
+	{
+		const struct producer *producer = list_entry(pos, struct producer, staged);
+
+		if (producer->id != id)
+			min = min_open(min, &producer->copy);
+	}
+	list_each(pos, &p->open)
+	{
+		const struct producer *producer = list_entry(pos, struct producer, open);
+
+		if (producer->id != id && list_is_empty(&producer->staged))
+			return min_open(min, &producer->facts);
+	}
+	return min;
+}
+
 /* A marker ends the transaction and tells the coordinator's epoch; sequences stay as they are. */
 static void stage_marker(struct producer_facts *f, int64_t id, const struct batch *b,
                          int64_t offset, int64_t timestamp, const struct producer_marker *marker,
@@ -145,7 +194,7 @@ static void stage_marker(struct producer_facts *f, int64_t id, const struct batc
 	adopt_epoch(f, b->producer_epoch);
 	if (f->txn_first_offset >= 0) {
 		ret->ended = true;
-		ret->end = (struct producer_txn_end){ id, f->txn_first_offset, offset,
+		ret->end = (struct producer_txn_end){ id, f->txn_first_offset, offset, offset + 1,
 			                              !marker->commit };
 	}
 	f->txn_first_offset = -1;
@@ -176,6 +225,12 @@ void producers_stage(struct producers *p, const struct batch *b, int64_t base_of
 	copy = &stage(p, b->producer_id)->copy;
 	if (marker) {
 		stage_marker(copy, b->producer_id, b, base_offset, timestamp, marker, ret);
+		if (ret->ended) {
+			int64_t open = first_open_but(p, b->producer_id);
+
+			if (open != INT64_MAX)
+				ret->end.last_stable_offset = open;
+		}
 		return;
 	}
 	adopt_epoch(copy, b->producer_epoch);
@@ -185,6 +240,21 @@ void producers_stage(struct producers *p, const struct batch *b, int64_t base_of
 		copy->txn_first_offset = base_offset;
 }
 
+/* Transactions begin at rising offsets, so the place is nearly always the end. */
+static void place_open(struct producers *p, struct producer *producer)
+{
+	int64_t offset = producer->facts.txn_first_offset;
+	struct list *before = &p->open;
+
+	list_remove(&producer->open);
+	if (offset < 0)
+		return;
+	while (before->prev != &p->open &&
+	       list_entry(before->prev, struct producer, open)->facts.txn_first_offset > offset)
+		before = before->prev;
+	list_insert(&producer->open, before);
+}
+
 void producers_commit(struct producers *p, int64_t end_offset)
 {
 	struct list *node;
@@ -192,8 +262,12 @@ void producers_commit(struct producers *p, int64_t end_offset)
 	while ((node = list_pop(&p->staged))) {
 		struct producer *producer = list_entry(node, struct producer, staged);
 
+		bool moved = producer->facts.txn_first_offset != producer->copy.txn_first_offset;
+
 		producer->facts = producer->copy;
 		producer->has_facts = true;
+		if (moved)
+			place_open(p, producer);
 	}
 	p->end_offset = end_offset;
 }
@@ -212,17 +286,9 @@ void producers_abort(struct producers *p)
 
 int64_t producers_first_open(const struct producers *p)
 {
-	int64_t first = INT64_MAX;
-
-	list_each(pos, &p->list)
-	{
-		const struct producer *producer = list_entry(pos, struct producer, link);
-		int64_t offset = producer->facts.txn_first_offset;
-
-		if (offset >= 0 && offset < first)
-			first = offset;
-	}
-	return first;
+	if (list_is_empty(&p->open))
+		return INT64_MAX;
+	return list_entry(p->open.next, struct producer, open)->facts.txn_first_offset;
 }
 
 void producers_expire(struct producers *p, int64_t before_ms)

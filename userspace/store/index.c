@@ -57,3 +57,31 @@ const uint8_t *index_at(const struct index *x, uint32_t i)
 		chunk = atomic_load_explicit(&chunk->next, memory_order_acquire);
 	return chunk->data + i % index_per_chunk(x) * x->entry_size;
 }
+
+void index_cut(struct index *x, uint32_t count)
+{
+	struct index_chunk *chunk = x->first;
+	struct index_chunk *next;
+
+	if (count >= index_count(x))
+		return;
+	atomic_store_explicit(&x->count, count, memory_order_relaxed);
+	if (x->written > count)
+		x->written = count;
+	if (!count) {
+		uint32_t entry_size = x->entry_size;
+
+		index_fini(x);
+		index_init(x, entry_size);
+		return;
+	}
+	for (uint32_t n = (count - 1) / index_per_chunk(x); n; n--)
+		chunk = atomic_load_explicit(&chunk->next, memory_order_relaxed);
+	x->last = chunk;
+	next = atomic_exchange_explicit(&chunk->next, NULL, memory_order_relaxed);
+	while (next) {
+		chunk = next;
+		next = atomic_load_explicit(&chunk->next, memory_order_relaxed);
+		mem_free(chunk);
+	}
+}

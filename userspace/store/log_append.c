@@ -26,23 +26,25 @@ void log_stage(struct log *log, struct log_append *append)
 
 bool log_has_staged(const struct log *log)
 {
-	return log->queue || log->group || log->writing;
+	return log->queue || log->group || log->writing || log->cut;
 }
 
 /* ---- admission ---- */
 
-/* The marker's key has version and type, its value version and the coordinator's epoch. */
-struct producer_marker batch_marker(const struct batch *b)
+/*
+ * A compacted away marker leaves an empty control batch, which says nothing.  The marker's key has
+ * version and type, its value version and the coordinator's epoch.
+ */
+bool batch_marker(const struct batch *b, struct producer_marker *ret)
 {
-	struct producer_marker marker = { false, -1 };
 	struct record r;
 
-	if (record_decode(batch_records(b), &r) || r.key.size < 4)
-		return marker;
-	marker.commit = load_be16(r.key.data + 2) == CONTROL_COMMIT;
-	if (r.value.size >= 6)
-		marker.coordinator_epoch = (int32_t)load_be32(r.value.data + 2);
-	return marker;
+	if (record_decode(batch_records(b), &r))
+		return false;
+	ret->commit = control_type_decode(r.key) == CONTROL_COMMIT;
+	if (!control_end_txn_decode(r.value, &ret->coordinator_epoch))
+		ret->coordinator_epoch = -1;
+	return true;
 }
 
 static bool is_marker(const struct batch *b)
@@ -54,26 +56,34 @@ static bool is_marker(const struct batch *b)
 static bool survey(struct log_append *a)
 {
 	struct span rest = { a->data, a->size };
+	int64_t offset = -1;
+	int64_t first = -1;
 	struct batch b;
 
+	a->batch_count = 0;
 	a->record_count = 0;
 	a->max_timestamp = -1;
-	a->last_offset = -1;
 	while (rest.size) {
 		if (batch_parse(rest, &b) || b.magic != 2 || b.last_offset_delta < 0)
 			return false;
-		if (a->origin == LOG_FOLLOWER &&
-		    (b.base_offset <= a->last_offset || !batch_crc_ok(&b)))
+		if (a->origin == LOG_FOLLOWER && (b.base_offset <= offset || !batch_crc_ok(&b)))
 			return false;
-		a->record_count += (uint32_t)b.last_offset_delta + 1;
+		a->batch_count++;
+		a->record_count += b.last_offset_delta + INT64_C(1);
 		if (b.max_timestamp > a->max_timestamp)
 			a->max_timestamp = b.max_timestamp;
-		if (a->base_offset < 0)
-			a->base_offset = b.base_offset;
-		a->last_offset = batch_last_offset(&b);
+		if (first < 0)
+			first = b.base_offset;
+		offset = batch_last_offset(&b);
 		rest = (struct span){ rest.data + b.size, rest.size - b.size };
 	}
-	return a->record_count;
+	if (a->append_time_ms >= 0)
+		a->max_timestamp = a->append_time_ms;
+	if (a->origin == LOG_FOLLOWER) {
+		a->base_offset = first;
+		a->last_offset = offset;
+	}
+	return a->batch_count == 1 || (a->batch_count && a->origin != LOG_CLIENT);
 }
 
 /* LogSegment.shouldRoll, for the request that is about to be appended. */
@@ -81,16 +91,35 @@ static bool should_roll(const struct log *log, const struct log_append *a, int64
 {
 	const struct segment *s = log->active;
 	uint64_t size = atomic_load_explicit(&s->size, memory_order_relaxed) + log->group_bytes;
-	int64_t waited = a->now_ms - s->created_ms;
+	int64_t waited = s->first_timestamp >= 0 ? a->max_timestamp - s->first_timestamp
+	                                         : a->now_ms - s->created_ms;
 
-	if (s->first_timestamp >= 0 && a->max_timestamp >= 0)
-		waited = a->max_timestamp - s->first_timestamp;
+	/* One that is larger than a segment may be has a segment of its own. */
 	if (size + a->size > log->config.segment_bytes)
 		return size > 0;
 	return (size > 0 && waited > log->config.segment_ms - log->jitter_ms) ||
 	       index_count(&log->index->offsets) >= log->config.index_bytes / OFFSET_ENTRY ||
 	       index_count(&log->index->times) + 1 >= log->config.index_bytes / TIME_ENTRY ||
 	       last_offset - s->base_offset > INT32_MAX;
+}
+
+/*
+ * Gathering must not change where a segment ends: what the group will have done to the segment is
+ * not known where it matters, so it is written first.  And one write is not to grow without end.
+ */
+static bool must_write_first(const struct log *log, const struct log_append *a)
+{
+	const struct segment *s = log->active;
+	uint32_t entries = log->group_batches + 2;
+
+	if (!log->group_count)
+		return false;
+	return !s || !atomic_load_explicit(&s->size, memory_order_relaxed) ||
+	       log->group_bytes + a->size > STRAND_RUN_BYTES ||
+	       (index_count(&log->index->times) + entries) * TIME_ENTRY >=
+	               log->config.index_bytes ||
+	       (index_count(&log->index->offsets) + entries) * OFFSET_ENTRY >=
+	               log->config.index_bytes;
 }
 
 /* Producers: a duplicate or an error decides for the whole append. */
@@ -101,10 +130,8 @@ static void admit_producer(struct log *log, struct log_append *a, const struct b
 	struct producer_marker marker;
 	struct producer_verdict verdict;
 
-	if (!batch_has_producer(b))
+	if (!batch_has_producer(b) || (is_marker(b) && !batch_marker(b, &marker)))
 		return;
-	if (is_marker(b))
-		marker = batch_marker(b);
 	producers_stage(&log->producers, b, base_offset, timestamp, is_marker(b) ? &marker : NULL,
 	                a->origin == LOG_CLIENT, &verdict);
 	a->error = verdict.error;
@@ -112,7 +139,12 @@ static void admit_producer(struct log *log, struct log_append *a, const struct b
 		a->duplicate = true;
 		a->base_offset = verdict.duplicate_base_offset;
 		a->last_offset = verdict.duplicate_base_offset + b->last_offset_delta;
-		a->timestamp = a->append_time_ms >= 0 ? verdict.duplicate_timestamp : -1;
+		a->timestamp = verdict.duplicate_timestamp;
+	}
+	if (verdict.ended) {
+		log->group_txn = mem_grow(log->group_txn, log->group_txn_count,
+		                          &log->group_txn_capacity, sizeof(*log->group_txn));
+		log->group_txn[log->group_txn_count++] = verdict.end;
 	}
 }
 
@@ -149,8 +181,9 @@ static void place(struct log *log, struct log_append *a)
 	log->group_bytes += a->size;
 	log->group_offset = offset;
 	log->group_sync |= a->sync || log->config.ack_synced;
-	log->unflushed += a->record_count;
-	if (log->unflushed >= log->config.flush_messages)
+	log->group_batches += a->batch_count;
+	log->group_records += a->record_count;
+	if (log->unflushed + log->group_records >= log->config.flush_messages)
 		log->group_sync = true;
 }
 
@@ -178,6 +211,7 @@ enum admitted { ADMITTED, WRITE_FIRST };
 /* The first of the queue; it stays there when the group must be written before. */
 static enum admitted admit(struct log *log, struct log_append *a)
 {
+	int64_t last;
 	int err;
 
 	if (log->failed) {
@@ -188,7 +222,10 @@ static enum admitted admit(struct log *log, struct log_append *a)
 		a->error = WIRE_CORRUPT_MESSAGE;
 		return ADMITTED;
 	}
-	if (!log->active || should_roll(log, a, log->group_offset + a->record_count - 1)) {
+	if (must_write_first(log, a))
+		return WRITE_FIRST;
+	last = a->origin == LOG_FOLLOWER ? a->last_offset : log->group_offset + a->record_count - 1;
+	if (!log->active || should_roll(log, a, last)) {
 		if (log->group_count)
 			return WRITE_FIRST;
 		err = roll(log, a);
@@ -239,6 +276,24 @@ static void count_batches(struct log *log, const struct log_append *a, uint64_t 
 	}
 }
 
+/* The transaction index knows before the high watermark can pass the marker. */
+static void end_transactions(struct log *log)
+{
+	for (size_t i = 0; i < log->group_txn_count; i++) {
+		const struct producer_txn_end *end = &log->group_txn[i];
+
+		if (end->aborted) {
+			txn_entry_add(&log->index->txns, end);
+			atomic_store_explicit(&log->active->has_aborted, true,
+			                      memory_order_release);
+		}
+		log->ended = mem_grow(log->ended, log->ended_count, &log->ended_capacity,
+		                      sizeof(*log->ended));
+		log->ended[log->ended_count++] =
+			(struct ended_txn){ end->first_offset, end->last_offset };
+	}
+}
+
 static void become_state(struct log *log)
 {
 	uint64_t position = atomic_load_explicit(&log->active->size, memory_order_relaxed);
@@ -248,12 +303,12 @@ static void become_state(struct log *log)
 			count_batches(log, a, &position);
 	}
 	producers_commit(&log->producers, log->group_offset);
+	end_transactions(log);
 	atomic_store_explicit(&log->active->size, position, memory_order_release);
 	log_mark_publish(&log->end, (struct log_mark){ log->group_offset, log->active->base_offset,
 	                                               position });
 	log_write_indexes(log);
-	if (log->group_sync)
-		log->unflushed = 0;
+	log->unflushed = log->group_sync ? 0 : log->unflushed + log->group_records;
 }
 
 /* ENOSPC and the like pass; what the device lost does not. */
@@ -287,6 +342,9 @@ static void finish(struct log *log, int64_t result)
 	log->group_end = &log->group;
 	log->group_count = 0;
 	log->group_bytes = 0;
+	log->group_batches = 0;
+	log->group_records = 0;
+	log->group_txn_count = 0;
 	log->group_sync = false;
 	log->group_offset = log_end_offset(log);
 	if (result > 0)
@@ -295,6 +353,11 @@ static void finish(struct log *log, int64_t result)
 		struct log_append *next = a->next;
 
 		a->log_start_offset = start;
+		if (a->error) {
+			a->base_offset = -1;
+			a->last_offset = -1;
+			a->timestamp = -1;
+		}
 		a->done(a);
 		a = next;
 	}
@@ -338,6 +401,8 @@ enum settled log_settle(struct log *log)
 		log->writing = false;
 		finish(log, log->op.result);
 	}
+	if (log->cut && log_cut_step(log))
+		return SETTLED_PARKED;
 	while (gather(log)) {
 		result = write_group(log);
 		if (result == FILE_PARKED) {

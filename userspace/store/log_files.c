@@ -9,18 +9,17 @@
 #include <inttypes.h>
 
 #include "base/mem.h"
-#include "io/work.h"
 
 /* ---- small files: written beside, renamed over ---- */
 
 struct small_file {
-	struct job job;
+	struct task task;
 	struct dir *dir;
 	char *path;
 	struct buf data;
 };
 
-static int write_small(struct dir *dir, const char *path, const struct buf *data)
+int write_small(struct dir *dir, const char *path, const struct buf *data)
 {
 	struct iovec iov = { data->data, data->size };
 	struct buf tmp = { 0 };
@@ -40,48 +39,41 @@ static int write_small(struct dir *dir, const char *path, const struct buf *data
 }
 
 /* Only a hint is lost when it fails: a later start makes it again from the segments. */
-static void run_small(struct job *job)
+static void run_small(struct task *task)
 {
-	struct small_file *f = container_of(job, struct small_file, job);
+	struct small_file *f = container_of(task, struct small_file, task);
 
 	(void)!write_small(f->dir, f->path, &f->data);
-}
-
-static void free_small(struct job *job)
-{
-	struct small_file *f = container_of(job, struct small_file, job);
-
 	buf_fini(&f->data);
 	mem_free(f->path);
 	mem_free(f);
 }
 
 /* Takes path and data over. */
-static void submit_small(struct dir *dir, char *path, struct buf data)
+static void add_small(struct log *log, char *path, struct buf data)
 {
 	struct small_file *f = mem_zalloc(sizeof(*f));
 
-	f->job.run = run_small;
-	f->job.done = free_small;
-	f->dir = dir;
+	f->task.run = run_small;
+	f->dir = log->options.dir;
 	f->path = path;
 	f->data = data;
-	work_submit(WORK_SLOW, &f->job);
+	beside_add(log->beside, &f->task);
 }
 
-static char *beside(const struct log *log, const char *name)
+char *log_path(const char *log_name, const char *name)
 {
 	struct buf path = { 0 };
 
-	buf_printf(&path, "%s/%s", log->options.name, name);
+	buf_printf(&path, "%s/%s", log_name, name);
 	return (char *)path.data;
 }
 
-static char *snapshot_path(const struct log *log, int64_t offset)
+char *snapshot_path(const char *log_name, int64_t offset)
 {
 	struct buf path = { 0 };
 
-	buf_printf(&path, "%s/%020" PRId64 ".snapshot", log->options.name, offset);
+	buf_printf(&path, "%s/%020" PRId64 ".snapshot", log_name, offset);
 	return (char *)path.data;
 }
 
@@ -90,7 +82,7 @@ void log_save_epochs(struct log *log)
 	struct buf data = { 0 };
 
 	epoch_cache_encode(&log->epochs, &data);
-	submit_small(log->options.dir, beside(log, "leader-epoch-checkpoint"), data);
+	add_small(log, log_path(log->options.name, "leader-epoch-checkpoint"), data);
 }
 
 void log_save_snapshot(struct log *log, int64_t offset)
@@ -101,7 +93,7 @@ void log_save_snapshot(struct log *log, int64_t offset)
 		return;
 	log->last_snapshot_offset = offset;
 	producers_encode(&log->producers, &data);
-	submit_small(log->options.dir, snapshot_path(log, offset), data);
+	add_small(log, snapshot_path(log->options.name, offset), data);
 }
 
 /* ---- indexes ---- */
@@ -129,79 +121,149 @@ int write_index(struct dir *dir, const char *path, const struct index *x, uint32
 	return err;
 }
 
-struct index_write {
-	struct job job;
+static int write_one(const struct segment *s, const char *suffix, const struct index *x,
+                     uint32_t from, bool whole)
+{
+	char *path = segment_path(s, suffix);
+	int err = write_index(s->dir, path, x, from, whole);
+
+	mem_free(path);
+	return err;
+}
+
+/* Times before offsets: a start after a kill walks from the last offset entry on. */
+static int write_from(const struct segment *s, const struct segment_index *x, uint32_t txns_from,
+                      uint32_t times_from, uint32_t offsets_from, bool whole)
+{
+	int err = write_one(s, ".timeindex", &x->times, times_from, whole);
+
+	if (!err)
+		err = write_one(s, ".index", &x->offsets, offsets_from, whole);
+	if (!err && index_count(&x->txns) > txns_from)
+		err = write_one(s, ".txnindex", &x->txns, txns_from, whole);
+	return err;
+}
+
+int write_indexes(const struct segment *s, const struct segment_index *x)
+{
+	return write_from(s, x, 0, 0, 0, true);
+}
+
+struct index_task {
+	struct task task;
 	struct segment *segment;
 	struct segment_index *index;
 	uint32_t offsets_from;
 	uint32_t times_from;
+	uint32_t txns_from;
 	bool last; /* of a segment that is closed */
 };
 
-static int write_both(const struct segment *s, const struct segment_index *x, uint32_t offsets_from,
-                      uint32_t times_from, bool last)
+static void run_index(struct task *task)
 {
-	char *offsets = segment_path(s, ".index");
-	char *times = segment_path(s, ".timeindex");
-	int err = write_index(s->dir, offsets, &x->offsets, offsets_from, last);
-
-	if (!err)
-		err = write_index(s->dir, times, &x->times, times_from, last);
-	mem_free(offsets);
-	mem_free(times);
-	return err;
-}
-
-static void run_index(struct job *job)
-{
-	struct index_write *w = container_of(job, struct index_write, job);
-	int err = write_both(w->segment, w->index, w->offsets_from, w->times_from, w->last);
+	struct index_task *w = container_of(task, struct index_task, task);
+	int err = write_from(w->segment, w->index, w->txns_from, w->times_from, w->offsets_from,
+	                     w->last);
 
 	/* The memory may be forgotten only when the files are whole. */
 	if (!err && w->last)
 		atomic_store_explicit(&w->index->in_files, true, memory_order_release);
-}
-
-static void free_index(struct job *job)
-{
-	struct index_write *w = container_of(job, struct index_write, job);
-
 	segment_put(w->segment);
 	segment_index_put(w->index);
 	mem_free(w);
 }
 
-static void submit_index(struct log *log, bool last)
+static void add_index(struct log *log, bool last)
 {
-	struct index_write *w = mem_zalloc(sizeof(*w));
+	struct index_task *w = mem_zalloc(sizeof(*w));
+	struct segment_index *x = log->index;
 
-	w->job.run = run_index;
-	w->job.done = free_index;
+	w->task.run = run_index;
 	w->segment = segment_get(log->active);
-	w->index = segment_index_get(log->index);
-	w->offsets_from = last ? 0 : log->index->offsets.written;
-	w->times_from = last ? 0 : log->index->times.written;
+	w->index = segment_index_get(x);
+	w->offsets_from = last ? 0 : x->offsets.written;
+	w->times_from = last ? 0 : x->times.written;
+	w->txns_from = last ? 0 : x->txns.written;
 	w->last = last;
-	log->index->offsets.written = index_count(&log->index->offsets);
-	log->index->times.written = index_count(&log->index->times);
-	work_submit(WORK_SLOW, &w->job);
+	x->offsets.written = index_count(&x->offsets);
+	x->times.written = index_count(&x->times);
+	x->txns.written = index_count(&x->txns);
+	beside_add(log->beside, &w->task);
 }
 
 void log_write_indexes(struct log *log)
 {
 	const struct index *x = &log->index->offsets;
 
-	if (index_count(x) - x->written >= index_per_chunk(x))
-		submit_index(log, false);
+	if (index_count(x) - x->written >= index_per_chunk(x) ||
+	    index_count(&log->index->txns) != log->index->txns.written)
+		add_index(log, false);
 }
 
 void log_retire_active(struct log *log)
 {
 	time_entry_add(&log->index->times, log->active);
-	submit_index(log, true);
+	add_index(log, true);
 	log->active = NULL;
 	segment_index_put(log->index);
 	log->index = NULL;
+}
+
+/* ---- segments that go ---- */
+
+struct remove_task {
+	struct task task;
+	struct segment *segment;
+	bool rename; /* to .deleted; else unlink what was renamed */
+};
+
+static const char *const segment_suffix[] = { ".log", ".index", ".timeindex", ".txnindex",
+	                                      ".snapshot" };
+
+/* What cannot be renamed or removed now is so at the next start. */
+static void run_remove(struct task *task)
+{
+	struct remove_task *t = container_of(task, struct remove_task, task);
+
+	struct file *file;
+
+	/* Who still has a view with it reads on: it is open, whatever its name. */
+	if (t->rename)
+		(void)!segment_file(t->segment, false, &file);
+	for (size_t i = 0; i < array_count(segment_suffix); i++) {
+		char *path = segment_path(t->segment, segment_suffix[i]);
+		struct buf deleted = { 0 };
+
+		buf_printf(&deleted, "%s.deleted", path);
+		if (t->rename)
+			(void)!dir_rename(t->segment->dir, path, (char *)deleted.data);
+		else
+			(void)!dir_unlink(t->segment->dir, (char *)deleted.data);
+		buf_fini(&deleted);
+		mem_free(path);
+	}
+	segment_put(t->segment);
+	mem_free(t);
+}
+
+static void add_remove(struct log *log, struct segment *s, bool rename)
+{
+	struct remove_task *t = mem_zalloc(sizeof(*t));
+
+	t->task.run = run_remove;
+	t->segment = segment_get(s);
+	t->rename = rename;
+	beside_add(log->beside, &t->task);
+}
+
+void log_rename_deleted(struct log *log, struct segment *s)
+{
+	add_remove(log, s, true);
+}
+
+void log_unlink_deleted(struct log *log, struct segment *s)
+{
+	add_remove(log, s, false);
 }
 
 /* ---- segments ---- */
@@ -288,6 +350,8 @@ int log_topic_id(struct dir *dir, const char *name, struct uuid *ret)
 	return err;
 }
 
+/* ---- closing ---- */
+
 static int write_state(struct log *log)
 {
 	struct buf data = { 0 };
@@ -296,13 +360,13 @@ static int write_state(struct log *log)
 	int err;
 
 	epoch_cache_encode(&log->epochs, &data);
-	path = beside(log, "leader-epoch-checkpoint");
+	path = log_path(log->options.name, "leader-epoch-checkpoint");
 	err = write_small(log->options.dir, path, &data);
 	mem_free(path);
 	data.size = 0;
 	if (!err && end > log->last_snapshot_offset) {
 		producers_encode(&log->producers, &data);
-		path = snapshot_path(log, end);
+		path = snapshot_path(log->options.name, end);
 		err = write_small(log->options.dir, path, &data);
 		mem_free(path);
 	}
@@ -310,47 +374,100 @@ static int write_state(struct log *log)
 	return err;
 }
 
-static void free_log(struct log *log)
+void log_free(struct log *log)
 {
-	struct log_view *view = atomic_load_explicit(&log->view, memory_order_relaxed);
-
-	log_view_put(view);
+	if (!log)
+		return;
+	log_view_put(atomic_load_explicit(&log->view, memory_order_relaxed));
+	for (size_t i = 0; i < log->doomed_count; i++)
+		segment_put(log->doomed[i].segment);
 	segment_index_put(log->index);
 	producers_fini(&log->producers);
 	epoch_cache_fini(&log->epochs);
+	beside_put(log->beside);
+	mem_free(log->doomed);
+	mem_free(log->ended);
+	mem_free(log->group_txn);
 	mem_free((char *)(uintptr_t)log->options.name);
 	mem_free(log);
 }
 
+static int close_clean(struct log *log)
+{
+	const struct log_view *view = log_view(log);
+	int err = 0;
+
+	if (log->active)
+		time_entry_add(&log->index->times, log->active);
+	for (uint32_t i = 0; !err && i < view->count; i++) {
+		const struct view_segment *at = &view->at[i];
+
+		if (at->index && !atomic_load(&at->index->in_files))
+			err = write_indexes(at->segment, at->index);
+	}
+	log_remove_doomed(log, INT64_MAX);
+	beside_drain(log->beside);
+	return err ? err : write_state(log);
+}
+
 int log_close(struct log *log, bool clean)
 {
-	const struct log_view *view;
 	int err = 0;
 
 	if (!log)
 		return 0;
 	check(!log_has_staged(log));
-	view = log_view(log);
-	if (clean && log->active)
-		time_entry_add(&log->index->times, log->active);
-	for (uint32_t i = 0; clean && !err && i < view->count; i++) {
-		if (view->at[i].index)
-			err = write_both(view->at[i].segment, view->at[i].index, 0, 0, true);
-	}
-	if (clean && !err)
-		err = write_state(log);
-	free_log(log);
+	beside_drain(log->beside);
+	if (clean && !log->failed)
+		err = close_clean(log);
+	else if (clean)
+		err = log->failed;
+	log_free(log);
 	return err;
 }
 
-int log_sync(struct log *log)
+/* ---- durability ---- */
+
+void log_drain(struct log *log)
 {
-	int64_t end = log_end_offset(log);
+	beside_drain(log->beside);
+}
+
+void log_synced(struct log *log, int64_t end)
+{
 	int64_t from = log_recovery_point(log);
-	const struct log_view *view = log_view_get(log_view(log));
+
+	while (end > from && !atomic_compare_exchange_weak(&log->recovery_point, &from, end))
+		;
+}
+
+static int sync_small(struct dir *dir, char *path)
+{
+	struct file *file;
+	int err = file_open(dir, path, FILE_READ | FILE_WRITE, &file);
+
+	mem_free(path);
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		return err;
+	err = file_sync(file);
+	file_put(file);
+	return err;
+}
+
+int log_sync(struct log *log, const struct log_view *view, int64_t end)
+{
+	const char *name = log->options.name;
+	struct dir *dir = log->options.dir;
+	int64_t from = log_recovery_point(log);
 	int err = 0;
 
+	if (end <= from)
+		return 0;
+	beside_drain(log->beside); /* epochs and snapshots below `end` are in their files */
 	for (uint32_t i = 0; !err && i < view->count; i++) {
+		const struct segment *s = view->at[i].segment;
 		int64_t next =
 			i + 1 < view->count ? view->at[i + 1].segment->base_offset : INT64_MAX;
 		struct file *file;
@@ -358,11 +475,20 @@ int log_sync(struct log *log)
 		if (next <= from)
 			continue;
 		err = segment_file(view->at[i].segment, false, &file);
+		if (err == -ENOENT) { /* deleted meanwhile */
+			err = 0;
+			continue;
+		}
 		if (!err)
 			err = file_sync(file);
+		if (!err && s->base_offset > from)
+			err = sync_small(dir, snapshot_path(name, s->base_offset));
 	}
-	log_view_put(view);
-	if (!err && end > from)
-		atomic_store_explicit(&log->recovery_point, end, memory_order_release);
+	if (!err)
+		err = sync_small(dir, log_path(name, "leader-epoch-checkpoint"));
+	if (!err)
+		err = dir_sync(dir, name);
+	if (!err)
+		log_synced(log, end);
 	return err;
 }

@@ -34,6 +34,8 @@ uint32_t index_per_chunk(const struct index *x);
 uint32_t index_count(const struct index *x);
 void index_add(struct index *x, const void *entry);
 const uint8_t *index_at(const struct index *x, uint32_t i); /* i < count */
+/* Only while nobody else sees it: forgets what comes after the first `count` entries. */
+void index_cut(struct index *x, uint32_t count);
 
 /* ---- segments ---- */
 
@@ -41,8 +43,9 @@ const uint8_t *index_at(const struct index *x, uint32_t i); /* i < count */
 struct segment_index {
 	_Atomic(uint32_t) refs;
 	_Atomic(bool) in_files; /* closed and written whole: memory may forget it */
-	struct index offsets; /* {relative offset u32, position u32} */
-	struct index times;   /* {timestamp i64, relative offset u32} */
+	struct index offsets;   /* {relative offset u32, position u32} */
+	struct index times;     /* {timestamp i64, relative offset u32} */
+	struct index txns;      /* aborted: {version i16, producer, first, last, last stable i64} */
 };
 
 struct segment {
@@ -73,8 +76,9 @@ struct segment_index *segment_index_new(void);
 struct segment_index *segment_index_get(struct segment_index *x); /* NULL is fine */
 void segment_index_put(struct segment_index *x);
 void offset_entry_add(struct index *x, const struct segment *s, int64_t offset, uint64_t position);
-void time_entry_add(struct index *x,
-                    const struct segment *s); /* of its max timestamp, if it rose */
+/* Of the segment's largest timestamp, when it rose. */
+void time_entry_add(struct index *x, const struct segment *s);
+void txn_entry_add(struct index *x, const struct producer_txn_end *end);
 
 /*
  * Takes the next batch into account, before it is counted in s->size (LogSegment.append): the entry
@@ -93,6 +97,8 @@ struct walk {
 	void *arg;
 	struct buf buffer;
 	uint64_t buffer_at;
+	size_t last_size; /* of the batch before */
+	uint64_t last_position;
 	/* why it ended: 0 at the end, -EBADMSG a batch that is none, -errno */
 	int error;
 };
@@ -132,7 +138,42 @@ void tail_push(struct tail *t, int64_t offset, uint64_t position);
 /* The batch that holds `offset`, in `segment`: false when it is older than the ring. */
 bool tail_find(const struct tail *t, int64_t segment, int64_t offset, uint64_t *ret_position);
 
+/* ---- work beside the strand ---- */
+
+/*
+ * What is written, renamed and removed beside a log, strictly one after the other and in the order
+ * of adding, by whichever worker is there.  A task holds what it needs and never the log.
+ */
+struct task {
+	struct task *next;
+	void (*run)(struct task *self); /* worker; frees its task */
+};
+
+struct beside {
+	_Atomic(uint32_t) refs;
+	_Atomic(struct task *) top; /* newest first */
+	_Atomic(bool) running;
+};
+
+struct beside *beside_new(void);
+void beside_put(struct beside *b);
+void beside_add(struct beside *b, struct task *task); /* any */
+void beside_drain(struct beside *b); /* worker: returns when all that was added has run */
+
 /* ---- the log ---- */
+
+/* A transaction that ended above the high watermark still holds the last stable offset back. */
+struct ended_txn {
+	int64_t first_offset;
+	int64_t last_offset;
+};
+
+struct doomed {
+	struct segment *segment;
+	int64_t due_ms;
+};
+
+struct cut; /* log_truncate.c */
 
 struct log {
 	struct log_options options; /* name is owned */
@@ -141,14 +182,19 @@ struct log {
 	struct log_mark_slot end;
 	struct tail tail;
 
-	struct segment *active; /* the last of the view; NULL before the first append */
+	struct segment *active; /* the last of the view; NULL: the next append begins one */
 	struct segment_index *index;
 	struct producers producers;
 	struct epoch_cache epochs;
+	struct beside *beside;
 	int64_t jitter_ms;
 	_Atomic(int64_t) recovery_point;
 	int failed; /* -errno: every append is refused */
 	int64_t last_snapshot_offset;
+	struct ended_txn *ended;
+	size_t ended_count, ended_capacity;
+	struct doomed *doomed; /* renamed to .deleted, in order of due_ms */
+	size_t doomed_count, doomed_capacity;
 
 	/* Appends as they came, and those that are being written together. */
 	struct log_append *queue;
@@ -158,29 +204,110 @@ struct log {
 	uint32_t group_count;
 	uint64_t group_bytes;
 	int64_t group_offset; /* the end offset with the group */
+	int64_t group_records;
+	uint32_t group_batches;
 	bool group_sync;
 	bool writing;
+	struct producer_txn_end *group_txn; /* that the group ends */
+	size_t group_txn_count, group_txn_capacity;
 	struct iovec iov[STRAND_RUN_ITEMS];
 	struct file_op op;
 	int64_t unflushed; /* records since the last sync, for flush.messages */
+	struct cut *cut;   /* under way: appends wait */
 };
 
-/* A new view of the segments; `mutate` gets the copy before it is published. */
+/* A new view of the segments, to be changed before it is published. */
 struct log_view *view_copy(const struct log_view *old, uint32_t extra);
 void view_publish(struct log *log, struct log_view *view);
 
-/* Moves what is left of the active segment's indexes to its files, by a job; the view forgets them
- * then. */
+/*
+ * Moves what is left of the active segment's indexes to its files, beside; the next view forgets
+ * them.
+ */
 void log_retire_active(struct log *log);
-/* Puts full chunks of the active indexes into their files, by a job. */
+/* Puts full chunks of the active indexes into their files, beside. */
 void log_write_indexes(struct log *log);
 int log_add_segment(struct log *log, int64_t base_offset, int64_t now_ms) must_check;
 void log_save_epochs(struct log *log);
 void log_save_snapshot(struct log *log, int64_t offset);
+void log_free(struct log *log);
+/* Beside: renames the files of a segment (and its snapshot) to .deleted; unlinks them. */
+void log_rename_deleted(struct log *log, struct segment *s);
+void log_unlink_deleted(struct log *log, struct segment *s);
+void log_remove_doomed(struct log *log, int64_t now_ms);
+/* The cut goes on; true: appends must still wait. */
+bool log_cut_step(struct log *log);
+
 /* worker */
+int write_small(struct dir *dir, const char *path, const struct buf *data) must_check;
 int write_index(struct dir *dir, const char *path, const struct index *x, uint32_t from,
                 bool truncate) must_check;
+int write_indexes(const struct segment *s, const struct segment_index *x) must_check; /* whole */
+char *log_path(const char *log_name, const char *name);
+char *snapshot_path(const char *log_name, int64_t offset);
 
-struct producer_marker batch_marker(const struct batch *b);
+bool batch_marker(const struct batch *b, struct producer_marker *ret); /* false: it is empty */
+/* A position at or before the batch that holds `offset`; -EAGAIN: ask on a worker. */
+int64_t position_before(const struct view_segment *at, int64_t offset, bool worker) must_check;
+
+/* ---- opening (worker) ---- */
+
+struct found {
+	int64_t offset;
+	uint64_t size;
+	bool has_txns;
+};
+
+struct scan {
+	struct dir *dir;
+	const char *name;
+	struct found *segment; /* by offset */
+	size_t segment_count, segment_capacity;
+	int64_t *snapshot; /* by offset */
+	size_t snapshot_count, snapshot_capacity;
+};
+
+/* Removes and renames what an interrupted change left behind, then says what there is. */
+int scan_run(struct scan *scan) must_check;
+int scan_snapshots(struct scan *scan) must_check; /* changes nothing */
+void scan_fini(struct scan *scan);
+struct found *scan_find(struct scan *scan, int64_t offset);
+
+/*
+ * Makes segment and index agree with the file.  suspect_bytes: every checksum is looked at, and the
+ * index files are not believed; check_last: that of the last batch; may_cut: bytes behind the last
+ * good batch are cut off.
+ */
+struct measure {
+	struct log *log;
+	const struct found *found;
+	bool suspect_bytes;
+	bool check_last;
+	bool may_cut;
+	bool need_end; /* walk at least from the last index entry on */
+	/* out */
+	struct segment *segment;
+	struct segment_index *index;
+	int64_t end_offset; /* with need_end */
+	uint64_t cut_bytes;
+	bool rebuilt;  /* the index files do not hold what index does */
+	bool believed; /* the index files were taken as they are */
+};
+int measure_run(struct measure *m) must_check;
+
+/* Producers and epochs from the batches of one segment. */
+struct replay {
+	struct producers *producers;
+	struct epoch_cache *epochs;
+	int64_t producers_from; /* offsets */
+	int64_t epochs_from;
+	int64_t end_offset; /* exclusive */
+	bool txns_changed;  /* out */
+};
+int replay_run(struct replay *r, const struct view_segment *at) must_check;
+/* Entries of the .txnindex whose marker lies below `before`: the replay makes the others again. */
+int segment_load_txns(const struct view_segment *at, int64_t before) must_check;
+/* The newest snapshot at or below `end` that can be read; -1 and empty when there is none. */
+int64_t load_snapshot(struct producers *producers, const struct scan *scan, int64_t end);
 
 #endif

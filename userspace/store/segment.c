@@ -64,6 +64,8 @@ int segment_file(struct segment *s, bool create, struct file **ret)
 	path = segment_path(s, ".log");
 	err = file_open(s->dir, path, FILE_READ | FILE_WRITE | (create ? FILE_CREATE : 0), &file);
 	mem_free(path);
+	if (err == -ENOENT && (*ret = atomic_load_explicit(&s->file, memory_order_acquire)))
+		return 0; /* it was being deleted, and is still open */
 	if (err)
 		return err;
 	/* Two may have opened it: the first one's stays. */
@@ -82,6 +84,7 @@ struct segment_index *segment_index_new(void)
 	atomic_init(&x->refs, 1);
 	index_init(&x->offsets, OFFSET_ENTRY);
 	index_init(&x->times, TIME_ENTRY);
+	index_init(&x->txns, TXN_ENTRY);
 	return x;
 }
 
@@ -98,6 +101,7 @@ void segment_index_put(struct segment_index *x)
 		return;
 	index_fini(&x->offsets);
 	index_fini(&x->times);
+	index_fini(&x->txns);
 	mem_free(x);
 }
 
@@ -128,6 +132,19 @@ void time_entry_add(struct index *x, const struct segment *s)
 	index_add(x, entry);
 }
 
+/* AbortedTxn.java */
+void txn_entry_add(struct index *x, const struct producer_txn_end *end)
+{
+	uint8_t entry[TXN_ENTRY];
+
+	store_be16(entry, 0);
+	store_be64(entry + 2, (uint64_t)end->producer_id);
+	store_be64(entry + 10, (uint64_t)end->first_offset);
+	store_be64(entry + 18, (uint64_t)end->last_offset);
+	store_be64(entry + 26, (uint64_t)end->last_stable_offset);
+	index_add(x, entry);
+}
+
 void segment_count_batch(struct segment *s, struct segment_index *x, const struct batch *b,
                          uint64_t position, uint32_t interval)
 {
@@ -148,7 +165,7 @@ void segment_count_batch(struct segment *s, struct segment_index *x, const struc
 
 /* ---- walking ---- */
 
-enum { WALK_BUFFER = 64 * 1024, WALK_BATCH_MAX = 1 << 30 };
+enum { WALK_BUFFER = 64 * 1024, WALK_SKIP = 4096, WALK_BATCH_MAX = 1 << 30 };
 
 /* Bytes from `position` on are in the buffer: at least `want`, unless the end comes first. */
 static struct span fill(struct walk *w, size_t want)
@@ -160,7 +177,10 @@ static struct span fill(struct walk *w, size_t want)
 	if (want > left)
 		want = (size_t)left;
 	if (w->position < w->buffer_at || w->position + want > have_end) {
-		size_t size = want > WALK_BUFFER ? want : WALK_BUFFER;
+		/* Of large batches only the headers are read. */
+		size_t ahead =
+			!w->check_crc && w->last_size > WALK_SKIP ? BATCH_HEADER_SIZE : WALK_BUFFER;
+		size_t size = want > ahead ? want : ahead;
 
 		if (size > left)
 			size = (size_t)left;
@@ -182,15 +202,16 @@ static bool step(struct walk *w)
 	int err = batch_parse(bytes, &b);
 
 	if (err == -EAGAIN && b.size && b.size <= w->end - w->position && b.size < WALK_BATCH_MAX) {
+		size_t size = b.size;
+
 		/*
 		 * Larger than what is in memory.  The header alone tells all but the checksum; it
-		 * is parsed as if the rest were there.
+		 * is parsed as if the rest were there.  Markers are small, and are looked into.
 		 */
-		if (w->check_crc || bytes.size < BATCH_HEADER_SIZE)
-			bytes = fill(w, b.size);
-		else
-			bytes.size = b.size;
-		err = batch_parse(bytes, &b);
+		if (!w->check_crc && bytes.size >= BATCH_HEADER_SIZE)
+			err = batch_parse((struct span){ bytes.data, size }, &b);
+		if (err || batch_is_control(&b))
+			err = batch_parse(fill(w, size), &b);
 	}
 	if (w->error)
 		return false;
@@ -200,7 +221,9 @@ static bool step(struct walk *w)
 	}
 	if (!w->each(w, &b))
 		return false;
+	w->last_position = w->position;
 	w->position += b.size;
+	w->last_size = b.size;
 	return true;
 }
 

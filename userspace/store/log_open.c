@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening a log (LogLoader).  Each segment is measured, the last one always to its end; then epochs
+ * and producers are brought up to the end; then the index files are made to agree.
+ */
+#include "log_private.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+
+struct opening {
+	struct log *log;
+	struct scan scan;
+	struct log_view *view;
+	bool *rebuilt; /* of each segment of the view */
+	struct log_recovered *told;
+	int64_t end;
+	int64_t suspect_from; /* nothing beside the segments is believed from this offset on */
+};
+
+static const char *const segment_suffix[] = { ".log", ".index", ".timeindex", ".txnindex",
+	                                      ".snapshot" };
+
+static int64_t next_base(const struct opening *o, size_t i)
+{
+	return i + 1 < o->scan.segment_count ? o->scan.segment[i + 1].offset : INT64_MAX;
+}
+
+static bool is_suspect(const struct opening *o, size_t i)
+{
+	return o->log->options.recovery != LOG_CLEAN &&
+	       next_base(o, i) > o->log->options.recovery_point;
+}
+
+/* What follows a hole does not belong to this log. */
+static int drop_from(struct opening *o, size_t first)
+{
+	int err = 0;
+
+	for (size_t i = first; i < o->scan.segment_count && !err; i++) {
+		struct segment *s =
+			segment_new(o->scan.dir, o->scan.name, o->scan.segment[i].offset);
+
+		o->told->truncated_bytes += o->scan.segment[i].size;
+		for (size_t k = 0; k < array_count(segment_suffix) && !err; k++) {
+			char *path = segment_path(s, segment_suffix[k]);
+
+			err = dir_unlink(s->dir, path);
+			if (err == -ENOENT)
+				err = 0;
+			mem_free(path);
+		}
+		segment_put(s);
+	}
+	o->scan.segment_count = first;
+	return err;
+}
+
+static int open_segment(struct opening *o, size_t i)
+{
+	struct log *log = o->log;
+	bool last = i + 1 == o->scan.segment_count;
+	bool suspect = is_suspect(o, i);
+	bool powerless = log->options.recovery == LOG_POWERLESS;
+	struct measure m = {
+		.log = log,
+		.found = &o->scan.segment[i],
+		.suspect_bytes = suspect && powerless,
+		.check_last = last && suspect && !powerless,
+		.may_cut = last || (suspect && powerless),
+		.need_end = last || suspect,
+	};
+	int err = measure_run(&m);
+
+	if (suspect && m.found->offset < o->suspect_from)
+		o->suspect_from = m.found->offset;
+	atomic_store(&m.segment->has_aborted, m.found->has_txns);
+	o->told->segments += m.need_end || !m.believed;
+	o->told->indexes_rebuilt += !m.believed;
+	o->told->truncated_bytes += m.cut_bytes;
+	o->rebuilt[o->view->count] = m.rebuilt;
+	o->view->at[o->view->count++] = (struct view_segment){ m.segment, m.index };
+	if (m.need_end)
+		o->end = m.end_offset;
+	if (!err && m.cut_bytes && !last)
+		err = drop_from(o, i + 1);
+	return err;
+}
+
+static int open_segments(struct opening *o)
+{
+	size_t count = o->scan.segment_count;
+	int err = 0;
+
+	o->view = mem_zalloc(sizeof(*o->view) + (count + 1) * sizeof(o->view->at[0]));
+	atomic_init(&o->view->refs, 1);
+	o->rebuilt = mem_array(count + 1, sizeof(*o->rebuilt));
+	o->suspect_from = INT64_MAX;
+	for (size_t i = 0; i < o->scan.segment_count && !err; i++)
+		err = open_segment(o, i);
+	return err;
+}
+
+/* ---- epochs and producers ---- */
+
+static bool load_epochs(struct log *log)
+{
+	char *path = log_path(log->options.name, "leader-epoch-checkpoint");
+	void *data;
+	size_t size;
+	bool known = !dir_read(log->options.dir, path, 16 << 20, &data, &size);
+
+	mem_free(path);
+	if (known) {
+		known = !epoch_cache_decode(&log->epochs, (struct str){ data, (uint32_t)size });
+		mem_free(data);
+	}
+	return known;
+}
+
+static int replay_segment(struct opening *o, struct replay *r, uint32_t i)
+{
+	const struct view_segment *at = &o->view->at[i];
+	bool last = i + 1 == o->view->count;
+	int64_t next = last ? INT64_MAX : o->view->at[i + 1].segment->base_offset;
+	int64_t from = r->producers_from < r->epochs_from ? r->producers_from : r->epochs_from;
+	int err;
+
+	if (next <= from && !last)
+		return 0;
+	err = segment_load_txns(at, r->producers_from);
+	if (!err && o->end > from)
+		err = replay_run(r, at);
+	if (r->txns_changed)
+		o->rebuilt[i] = true;
+	return err;
+}
+
+static int replay(struct opening *o)
+{
+	struct log *log = o->log;
+	struct replay r = { .producers = &log->producers, .epochs = &log->epochs };
+	int64_t limit = o->end < o->suspect_from ? o->end : o->suspect_from;
+	int64_t snapshot = load_snapshot(&log->producers, &o->scan, limit);
+	int64_t start = log->options.start_offset;
+	bool known = load_epochs(log);
+	int err = 0;
+
+	(void)epoch_cache_truncate_end(&log->epochs, o->end);
+	/* No snapshot that can be read: all of it, rather than take a retry for new. */
+	r.producers_from = snapshot > start ? snapshot : start;
+	r.epochs_from = known ? o->suspect_from : 0;
+	r.end_offset = o->end;
+	log->last_snapshot_offset = snapshot > start ? snapshot : start;
+	for (uint32_t i = 0; i < o->view->count && !err; i++)
+		err = replay_segment(o, &r, i);
+	return err;
+}
+
+/* ---- the files beside ---- */
+
+/* Snapshots above the end and those of no segment are of no use; the newest one always is. */
+static int drop_snapshots(struct opening *o)
+{
+	int err = 0;
+	int64_t newest = -1;
+
+	for (size_t i = 0; i < o->scan.snapshot_count; i++) {
+		if (o->scan.snapshot[i] <= o->end)
+			newest = o->scan.snapshot[i];
+	}
+	for (size_t i = 0; i < o->scan.snapshot_count && !err; i++) {
+		int64_t offset = o->scan.snapshot[i];
+		char *path;
+
+		if (offset == newest || (offset < newest && scan_find(&o->scan, offset)))
+			continue;
+		path = snapshot_path(o->scan.name, offset);
+		err = dir_unlink(o->scan.dir, path);
+		mem_free(path);
+	}
+	return err;
+}
+
+/* The index files of closed segments are whole, and their memory goes; the active one's stays. */
+static int settle_indexes(struct opening *o)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < o->view->count && !err; i++) {
+		struct view_segment *at = &o->view->at[i];
+		struct segment_index *x = at->index;
+		bool last = i + 1 == o->view->count;
+
+		if (!last)
+			time_entry_add(&x->times, at->segment);
+		if (o->rebuilt[i] || (!last && (x->offsets.written != index_count(&x->offsets) ||
+		                                x->times.written != index_count(&x->times)))) {
+			err = write_indexes(at->segment, x);
+			x->offsets.written = index_count(&x->offsets);
+			x->times.written = index_count(&x->times);
+			x->txns.written = index_count(&x->txns);
+		}
+		if (!last) {
+			segment_index_put(x);
+			at->index = NULL;
+		}
+	}
+	return err;
+}
+
+static void publish(struct opening *o)
+{
+	struct log *log = o->log;
+	struct log_view *view = o->view;
+	int64_t start = log->options.start_offset;
+	int64_t segment = start;
+	uint64_t position = 0;
+
+	if (view->count && view->at[0].segment->base_offset > start)
+		start = view->at[0].segment->base_offset;
+	view->start_offset = start;
+	if (o->end < start)
+		o->end = start;
+	if (view->count) {
+		log->active = view->at[view->count - 1].segment;
+		log->index = segment_index_get(view->at[view->count - 1].index);
+		position = atomic_load(&log->active->size);
+		segment = log->active->base_offset;
+		/* As Kafka: counting begins anew. */
+		if (log->options.recovery == LOG_CLEAN)
+			log->active->bytes_since_index = 0;
+	}
+	log->group_offset = o->end;
+	log->producers.end_offset = o->end;
+	view_publish(log, view);
+	o->view = NULL;
+	log_mark_publish(&log->end, (struct log_mark){ o->end, segment, position });
+	atomic_store(&log->recovery_point,
+	             log->options.recovery == LOG_CLEAN ? o->end : log->options.recovery_point);
+	(void)epoch_cache_truncate_start(&log->epochs, start);
+}
+
+static int load(struct opening *o)
+{
+	int err = scan_run(&o->scan);
+
+	if (!err)
+		err = open_segments(o);
+	if (!err)
+		err = replay(o);
+	if (!err)
+		err = drop_snapshots(o);
+	if (!err)
+		err = settle_indexes(o);
+	return err;
+}
+
+static int64_t jitter(const char *name, const struct log_config *config)
+{
+	int64_t max = config->segment_jitter_ms;
+
+	return max > 0 ? (int64_t)(hash_str(str_of(name)) % (uint64_t)(max + 1)) : 0;
+}
+
+void log_configure(struct log *log, const struct log_config *config)
+{
+	log->config = *config;
+	log->jitter_ms = jitter(log->options.name, config);
+}
+
+int log_open(const struct log_options *options, struct log **ret,
+             struct log_recovered *ret_recovered)
+{
+	struct log *log = mem_zalloc(sizeof(*log));
+	struct opening o = { .log = log, .told = ret_recovered };
+	int err;
+
+	*ret_recovered = (struct log_recovered){ 0 };
+	log->options = *options;
+	log->options.name = str_dup(str_of(options->name));
+	log_configure(log, &options->config);
+	o.scan.dir = options->dir;
+	o.scan.name = log->options.name;
+	log->queue_end = &log->queue;
+	log->group_end = &log->group;
+	log->beside = beside_new();
+	producers_init(&log->producers);
+	err = load(&o);
+	if (!err) {
+		publish(&o);
+		*ret = log;
+	} else {
+		log_view_put(o.view);
+		log_free(log);
+	}
+	mem_free(o.rebuilt);
+	scan_fini(&o.scan);
+	return err;
+}
