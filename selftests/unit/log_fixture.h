@@ -256,7 +256,7 @@ static __attribute__((unused)) void put_from(int64_t id, int16_t epoch, int32_t 
 	options.producer_epoch = epoch;
 	options.base_sequence = sequence;
 	options.attributes = attributes;
-	add_batch(t, options, records, 10, 5000 + sequence);
+	add_batch(t, options, records, 10, INT64_C(5000) + sequence);
 	stage_append(t);
 }
 

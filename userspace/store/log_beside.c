@@ -52,13 +52,9 @@ static void run_tasks(struct beside *b)
 
 static void run_job(struct job *job)
 {
-	run_tasks(container_of(job, struct beside_job, job)->beside);
-}
-
-static void job_done(struct job *job)
-{
 	struct beside_job *j = container_of(job, struct beside_job, job);
 
+	run_tasks(j->beside);
 	beside_put(j->beside);
 	mem_free(j);
 }
@@ -75,7 +71,6 @@ void beside_add(struct beside *b, struct task *task)
 		return; /* the job of the one below runs this too */
 	j = mem_zalloc(sizeof(*j));
 	j->job.run = run_job;
-	j->job.done = job_done;
 	j->beside = b;
 	atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
 	work_submit(WORK_SLOW, &j->job);

@@ -178,6 +178,8 @@ static int drop_snapshots(struct opening *o)
 			continue;
 		path = snapshot_path(o->scan.name, offset);
 		err = dir_unlink(o->scan.dir, path);
+		if (err == -ENOENT) /* went with its segment */
+			err = 0;
 		mem_free(path);
 	}
 	return err;
