@@ -64,7 +64,7 @@ static const struct log_config plain_config = {
 	.cleanup_delete = true,
 };
 
-static enum settled settle(struct strand *self)
+static __attribute__((unused)) enum settled settle(struct strand *self)
 {
 	(void)self;
 	return log_settle(test_log);
@@ -88,7 +88,7 @@ static void on_failed(void *arg, int err)
 	failed_with = err;
 }
 
-static int set_up(void **state)
+static __attribute__((unused)) int set_up(void **state)
 {
 	const char *given = getenv("LOG_TEST_DIR");
 
@@ -110,7 +110,7 @@ static int set_up(void **state)
 	return log_create(test_dir, "t-0", UUID_METADATA_TOPIC);
 }
 
-static int tear_down(void **state)
+static __attribute__((unused)) int tear_down(void **state)
 {
 	char *slash = strrchr(test_path, '/');
 	struct dir *tmp;
@@ -127,13 +127,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void open_log(enum log_recovery recovery)
+static __attribute__((unused)) void open_log(enum log_recovery recovery)
 {
 	test_options.recovery = recovery;
 	assert_int_equal(log_open(&test_options, &test_log, &told), 0);
 }
 
-static void close_log(bool clean)
+static __attribute__((unused)) void close_log(bool clean)
 {
 	assert_int_equal(log_close(test_log, clean), 0);
 	test_log = NULL;
@@ -169,7 +169,7 @@ static void start_steps(void *arg)
 	reactor_post(0, &step_mail);
 }
 
-static void run_steps(void (*const *step)(void), int count)
+static __attribute__((unused)) void run_steps(void (*const *step)(void), int count)
 {
 	static const struct reactors_options one = { .count = 1 };
 
@@ -207,7 +207,7 @@ static void on_done(struct log_append *a)
 	mem_free(t);
 }
 
-static struct test_append *new_append(enum log_origin origin)
+static __attribute__((unused)) struct test_append *new_append(enum log_origin origin)
 {
 	struct test_append *t = mem_zalloc(sizeof(*t));
 
@@ -218,8 +218,8 @@ static struct test_append *new_append(enum log_origin origin)
 	return t;
 }
 
-static void add_batch(struct test_append *t, struct batch_options options, int records,
-                      size_t value_size, int64_t timestamp)
+static __attribute__((unused)) void add_batch(struct test_append *t, struct batch_options options,
+                                              int records, size_t value_size, int64_t timestamp)
 {
 	static uint8_t value[1 << 20];
 	struct batch_builder b;
@@ -231,7 +231,7 @@ static void add_batch(struct test_append *t, struct batch_options options, int r
 	batch_end(&b);
 }
 
-static void stage_append(struct test_append *t)
+static __attribute__((unused)) void stage_append(struct test_append *t)
 {
 	t->append.data = t->data.data;
 	t->append.size = t->data.size;
