@@ -23,6 +23,7 @@
 #include "io/file.h"
 #include "io/reactor.h"
 #include "io/strand.h"
+#include "io/work.h"
 #include "store/log.h"
 #include "wire/batch.h"
 #include "wire/errors.h"
@@ -149,11 +150,26 @@ static void run_step(struct work *work)
 	steps[step_at++]();
 }
 
+static struct job last_job;
+
+static void run_nothing(struct job *job)
+{
+	(void)job;
+}
+
+static void stop(struct job *job)
+{
+	(void)job;
+	reactors_stop();
+}
+
 static void next_step(struct mail *mail)
 {
 	if (!log_has_staged(test_log) && step_work.bytes == 0) {
 		if (step_at == step_count) {
-			reactors_stop();
+			/* Behind every job that the log submitted. */
+			last_job = (struct job){ .run = run_nothing, .done = stop };
+			work_submit(WORK_SLOW, &last_job);
 			return;
 		}
 		step_work = (struct work){ .run = run_step };
