@@ -270,6 +270,11 @@ static void finds_every_offset(void **state)
 	close_log(true);
 }
 
+static void delete_40(void)
+{
+	assert_int_equal(log_delete_records(test_log, 40), WIRE_NONE);
+}
+
 static void a_time_finds_its_first_record(void **state)
 {
 	struct log_time at;
@@ -289,7 +294,7 @@ static void a_time_finds_its_first_record(void **state)
 	assert_int_equal(at.offset, -1);
 	assert_int_equal(log_find_max_time(test_log, log_view(test_log), &at), 0);
 	assert_int_equal(at.offset, 63);
-	assert_int_equal(log_delete_records(test_log, 40), WIRE_NONE);
+	RUN(delete_40);
 	assert_int_equal(log_find_time(test_log, log_view(test_log), 5030, 66, &at), 0);
 	assert_int_equal(at.offset, 40);
 	close_log(true);
@@ -438,6 +443,12 @@ static void what_is_compacted_is_never_cut(void **state)
 	close_log(true);
 }
 
+static void delete_20(void)
+{
+	assert_int_equal(log_delete_records(test_log, 61), WIRE_OFFSET_OUT_OF_RANGE);
+	assert_int_equal(log_delete_records(test_log, 20), WIRE_NONE);
+}
+
 static void deleted_records_are_gone(void **state)
 {
 	struct log_slice slice;
@@ -445,9 +456,7 @@ static void deleted_records_are_gone(void **state)
 	(void)state;
 	test_options.config.segment_bytes = 10000;
 	open_log(LOG_CLEAN);
-	RUN(put_many);
-	assert_int_equal(log_delete_records(test_log, 61), WIRE_OFFSET_OUT_OF_RANGE);
-	assert_int_equal(log_delete_records(test_log, 20), WIRE_NONE);
+	RUN(put_many, delete_20);
 	assert_int_equal(log_start_offset(test_log), 20);
 	assert_int_equal(log_locate(test_log, log_view(test_log), 19, 100, true,
 	                            log_end_mark(test_log), true, &slice),

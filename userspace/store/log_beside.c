@@ -67,8 +67,8 @@ void beside_add(struct beside *b, struct task *task)
 	do {
 		task->next = top;
 	} while (!atomic_compare_exchange_weak(&b->top, &top, task));
-	if (top)
-		return; /* the job of the one below runs this too */
+	if (top || b->closing)
+		return; /* the job of the one below runs this too; or beside_drain() does */
 	j = mem_zalloc(sizeof(*j));
 	j->job.run = run_job;
 	j->beside = b;

@@ -417,6 +417,7 @@ int log_close(struct log *log, bool clean)
 	if (!log)
 		return 0;
 	check(!log_has_staged(log));
+	log->beside->closing = true;
 	beside_drain(log->beside);
 	if (clean && !log->failed)
 		err = close_clean(log);

@@ -153,6 +153,7 @@ struct beside {
 	_Atomic(uint32_t) refs;
 	_Atomic(struct task *) top; /* newest first */
 	_Atomic(bool) running;
+	bool closing; /* no more jobs: beside_drain() follows */
 };
 
 struct beside *beside_new(void);
