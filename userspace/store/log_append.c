@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "io/work.h"
 #include "wire/errors.h"
 
 void log_stage(struct log *log, struct log_append *append)
@@ -26,7 +27,7 @@ void log_stage(struct log *log, struct log_append *append)
 
 bool log_has_staged(const struct log *log)
 {
-	return log->queue || log->group || log->writing || log->cut;
+	return log->queue || log->group || log->cut;
 }
 
 /* ---- admission ---- */
@@ -309,6 +310,8 @@ static void become_state(struct log *log)
 	                                               position });
 	log_write_indexes(log);
 	log->unflushed = log->group_sync ? 0 : log->unflushed + log->group_records;
+	if (log->group_sync)
+		log_synced(log, log->group_offset);
 }
 
 /* ENOSPC and the like pass; what the device lost does not. */
@@ -393,15 +396,82 @@ static int64_t write_group(struct log *log)
 	return file_append(&log->op);
 }
 
+/*
+ * A synced append promises the whole log up to its end: the first one of a segment also needs the
+ * segment's name and what earlier segments left unsynced.
+ */
+struct log_sync_job {
+	struct job job;
+	struct log *log;
+	const struct log_view *view;
+	int result;
+};
+
+static void run_sync(struct job *job)
+{
+	struct log_sync_job *j = container_of(job, struct log_sync_job, job);
+
+	j->result = log_sync(j->log, j->view, j->log->group_offset);
+}
+
+static void sync_done(struct job *job)
+{
+	struct log *log = container_of(job, struct log_sync_job, job)->log;
+
+	log->options.unpark(log->options.arg);
+}
+
+static bool begin_sync(struct log *log, int64_t result)
+{
+	struct log_sync_job *j;
+
+	if (result <= 0 || !log->group_sync ||
+	    atomic_load_explicit(&log->active->is_named, memory_order_relaxed))
+		return false;
+	j = mem_zalloc(sizeof(*j));
+	j->job.run = run_sync;
+	j->job.done = sync_done;
+	j->log = log;
+	j->view = log_view_get(log_view(log));
+	log->sync_job = j;
+	log->syncing = true;
+	work_submit(WORK_SLOW, &j->job);
+	return true;
+}
+
+static int64_t end_sync(struct log *log)
+{
+	struct log_sync_job *j = log->sync_job;
+	int result = j->result;
+
+	log->syncing = false;
+	log->sync_job = NULL;
+	log_view_put(j->view);
+	mem_free(j);
+	/* What is written and not synced stays there: nothing but a restart finds out what it is.
+	 */
+	return result ? -EIO : log->op.result;
+}
+
+/* What was parked goes on; true: it must wait once more. */
+static bool resume(struct log *log)
+{
+	if (log->syncing) {
+		finish(log, end_sync(log));
+	} else if (log->writing) {
+		log->writing = false;
+		if (begin_sync(log, log->op.result))
+			return true;
+		finish(log, log->op.result);
+	}
+	return log->cut && log_cut_step(log);
+}
+
 enum settled log_settle(struct log *log)
 {
 	int64_t result;
 
-	if (log->writing) {
-		log->writing = false;
-		finish(log, log->op.result);
-	}
-	if (log->cut && log_cut_step(log))
+	if (resume(log))
 		return SETTLED_PARKED;
 	while (gather(log)) {
 		result = write_group(log);

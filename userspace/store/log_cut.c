@@ -124,7 +124,7 @@ static int cut_files(struct cut *cut)
 {
 	static const char *const suffix[] = { ".log", ".index", ".timeindex", ".txnindex" };
 	struct scan scan = { .dir = cut->log->options.dir, .name = cut->log->options.name };
-	struct file *file;
+	struct file *file = NULL;
 	int err = 0;
 
 	/* From the end on: interrupted, the rest is still one log. */
@@ -151,6 +151,9 @@ static int cut_files(struct cut *cut)
 			err = remove_files(scan.dir, snapshot_path(scan.name, scan.snapshot[i]));
 	}
 	scan_fini(&scan);
+	/* What was cut off must not come back below what is appended next. */
+	if (!err && cut->has_last)
+		err = file_sync(file);
 	/* An empty log knows where it goes on by the name of its empty segment. */
 	if (!err && !(cut->keep + cut->has_last)) {
 		struct segment *s =
@@ -159,7 +162,7 @@ static int cut_files(struct cut *cut)
 		err = segment_file(s, true, &file);
 		segment_put(s);
 	}
-	return err;
+	return err ? err : dir_sync(cut->log->options.dir, cut->log->options.name);
 }
 
 static void run_cut(struct job *job)

@@ -464,8 +464,6 @@ int log_sync(struct log *log, const struct log_view *view, int64_t end)
 	int64_t from = log_recovery_point(log);
 	int err = 0;
 
-	if (end <= from)
-		return 0;
 	beside_drain(log->beside); /* epochs and snapshots below `end` are in their files */
 	for (uint32_t i = 0; !err && i < view->count; i++) {
 		const struct segment *s = view->at[i].segment;
@@ -489,6 +487,8 @@ int log_sync(struct log *log, const struct log_view *view, int64_t end)
 		err = sync_small(dir, log_path(name, "leader-epoch-checkpoint"));
 	if (!err)
 		err = dir_sync(dir, name);
+	for (uint32_t i = 0; !err && i < view->count; i++)
+		atomic_store_explicit(&view->at[i].segment->is_named, true, memory_order_relaxed);
 	if (!err)
 		log_synced(log, end);
 	return err;

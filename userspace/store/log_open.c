@@ -57,6 +57,16 @@ static int drop_from(struct opening *o, size_t first)
 	return err;
 }
 
+/*
+ * After a power cut a file may be gone whose successors are there: above the recovery point offsets
+ * that are missing between two segments are such a hole, below it compaction's.
+ */
+static bool is_hole(const struct opening *o, size_t i, int64_t end)
+{
+	return is_suspect(o, i) && o->log->options.recovery == LOG_POWERLESS &&
+	       end >= o->log->options.recovery_point && end < next_base(o, i);
+}
+
 static int open_segment(struct opening *o, size_t i)
 {
 	struct log *log = o->log;
@@ -76,6 +86,7 @@ static int open_segment(struct opening *o, size_t i)
 	if (suspect && m.found->offset < o->suspect_from)
 		o->suspect_from = m.found->offset;
 	atomic_store(&m.segment->has_aborted, m.found->has_txns);
+	atomic_store(&m.segment->is_named, log->options.recovery == LOG_CLEAN);
 	o->told->segments += m.need_end || !m.believed;
 	o->told->indexes_rebuilt += !m.believed;
 	o->told->truncated_bytes += m.cut_bytes;
@@ -83,7 +94,7 @@ static int open_segment(struct opening *o, size_t i)
 	o->view->at[o->view->count++] = (struct view_segment){ m.segment, m.index };
 	if (m.need_end)
 		o->end = m.end_offset;
-	if (!err && m.cut_bytes && !last)
+	if (!err && !last && (m.cut_bytes || is_hole(o, i, m.end_offset)))
 		err = drop_from(o, i + 1);
 	return err;
 }

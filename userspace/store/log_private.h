@@ -58,6 +58,7 @@ struct segment {
 	_Atomic(int64_t) max_timestamp;        /* -1: none */
 	_Atomic(int64_t) max_timestamp_offset; /* last offset of the batch that has it */
 	_Atomic(bool) has_aborted;             /* its transaction index is not empty */
+	_Atomic(bool) is_named;                /* on the device, with all that is before it */
 	int64_t first_timestamp;               /* of the first batch, for rolling; -1 */
 	int64_t created_ms;
 	uint64_t bytes_since_index;
@@ -209,6 +210,8 @@ struct log {
 	uint32_t group_batches;
 	bool group_sync;
 	bool writing;
+	bool syncing; /* the first synced append of a segment: its name, and all before it */
+	struct log_sync_job *sync_job;
 	struct producer_txn_end *group_txn; /* that the group ends */
 	size_t group_txn_count, group_txn_capacity;
 	struct iovec iov[STRAND_RUN_ITEMS];
