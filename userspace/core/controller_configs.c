@@ -220,64 +220,6 @@ static struct verdict check_outcome(const struct outcome *o, bool is_new)
 
 /* ---- IncrementalAlterConfigs ---- */
 
-static bool list_has(struct str list, struct str item)
-{
-	while (list.size) {
-		const char *comma = memchr(list.data, ',', list.size);
-		uint32_t size = comma ? (uint32_t)(comma - list.data) : list.size;
-
-		if (str_eq((struct str){ list.data, size }, item))
-			return true;
-		size += comma != NULL;
-		list.data += size;
-		list.size -= size;
-	}
-	return false;
-}
-
-static void add_item(struct buf *list, struct str item)
-{
-	if (list->size)
-		buf_add(list, ",", 1);
-	buf_add(list, item.data, item.size);
-}
-
-/* Each item of `from` that `other` has, or has not; empty ones and repetitions are left out. */
-static void add_items(struct buf *list, struct str from, struct str other, bool wanted)
-{
-	while (from.size) {
-		const char *comma = memchr(from.data, ',', from.size);
-		uint32_t size = comma ? (uint32_t)(comma - from.data) : from.size;
-		struct str item = { from.data, size };
-		struct str so_far = { (const char *)list->data, (uint32_t)list->size };
-
-		if (size && list_has(other, item) == wanted && !list_has(so_far, item))
-			add_item(list, item);
-		size += comma != NULL;
-		from.data += size;
-		from.size -= size;
-	}
-}
-
-static struct str changed_list(struct step *s, int8_t op, struct str old, struct str change)
-{
-	const struct str nothing = { "", 0 };
-	struct buf list = { 0 };
-	struct str result;
-
-	if (op == CONFIG_APPEND) {
-		add_items(&list, old, nothing, false);
-		add_items(&list, change, nothing, false);
-	} else {
-		add_items(&list, old, change, false);
-	}
-	result = list.size ? arena_str(s->arena,
-	                               (struct str){ (const char *)list.data, (uint32_t)list.size })
-	                   : nothing;
-	buf_fini(&list);
-	return result;
-}
-
 static struct verdict change_list(struct step *s, int8_t type, const struct config_change *change,
                                   struct str current, struct str *ret)
 {
@@ -291,7 +233,7 @@ static struct verdict change_list(struct step *s, int8_t type, const struct conf
 	if (!old.data)
 		old = rules->effective(rules->arg, s->arena, NULL, (enum image_resource_type)type,
 		                       (struct str){ NULL, 0 }, change->name);
-	*ret = changed_list(s, change->op, old, change->value);
+	*ret = config_list_apply(s->arena, change->op, old, change->value);
 	return verdict_ok();
 }
 

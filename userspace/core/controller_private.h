@@ -4,6 +4,7 @@
 
 #include "base/map.h"
 #include "base/prng.h"
+#include "core/config_list.h"
 #include "core/controller.h"
 #include "core/metadata_record.h"
 #include "wire/errors.h"
@@ -178,8 +179,6 @@ struct config_change {
 	struct str value; /* data NULL with CONFIG_DELETE */
 	int8_t op;
 };
-
-enum { CONFIG_SET = 0, CONFIG_DELETE = 1, CONFIG_APPEND = 2, CONFIG_SUBTRACT = 3 };
 
 /* Emits the ConfigRecords (and ClearElrRecords) or says why not, and emits nothing. */
 struct verdict config_alter(struct step *s, int8_t type, struct str resource_name,
