@@ -38,9 +38,9 @@ struct frame *frame_large(size_t size);
 /* reactor, sole holder: room for `want` bytes at least, earned as bytes arrive */
 void frame_grow(struct frame *f, size_t want, size_t used);
 
-/* The budget of large frames, in bytes (before reactors_run()), and what of it is reserved. */
-void frame_budget_set(size_t bytes);
+/* After reactors_open(): a pool for each reactor, and the budget of large frames in bytes. */
+void frame_pools_open(size_t budget);
+void frame_pools_close(void);   /* reactors stopped */
 size_t frame_budget_used(void); /* any */
-void frame_pools_fini(void);    /* reactors stopped */
 
 #endif
