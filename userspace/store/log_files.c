@@ -214,6 +214,7 @@ void log_retire_active(struct log *log)
 struct remove_task {
 	struct task task;
 	struct segment *segment;
+	char *log_name;
 	bool rename; /* to .deleted; else unlink what was renamed */
 };
 
@@ -242,7 +243,11 @@ static void run_remove(struct task *task)
 		buf_fini(&deleted);
 		mem_free(path);
 	}
+	/* A power cut must not bring back one that is older than one that stays deleted. */
+	if (t->rename)
+		(void)!dir_sync(t->segment->dir, t->log_name);
 	segment_put(t->segment);
+	mem_free(t->log_name);
 	mem_free(t);
 }
 
@@ -252,6 +257,7 @@ static void add_remove(struct log *log, struct segment *s, bool rename)
 
 	t->task.run = run_remove;
 	t->segment = segment_get(s);
+	t->log_name = str_dup(str_of(log->options.name));
 	t->rename = rename;
 	beside_add(log->beside, &t->task);
 }
