@@ -103,6 +103,7 @@ struct uuid metadata_directory_id(const struct metadata *m); /* any; of `dir` */
 int64_t metadata_broker_epoch(const struct metadata *m);     /* any; -1 before registration */
 /* The id of the active controller; -1 while there is none.  any */
 int32_t metadata_controller_id(const struct metadata *m);
+int32_t metadata_node_id(const struct metadata *m); /* any */
 
 struct metadata_quorum { /* DescribeQuorum; a snapshot, any */
 	int32_t leader_id;

@@ -523,6 +523,11 @@ struct uuid metadata_directory_id(const struct metadata *m)
 	return m->directory_id;
 }
 
+int32_t metadata_node_id(const struct metadata *m)
+{
+	return m->options.node_id;
+}
+
 int64_t metadata_broker_epoch(const struct metadata *m)
 {
 	return atomic_load_explicit(&m->life.epoch, memory_order_relaxed);
