@@ -16,6 +16,7 @@
 #include "broker/controller_client.h"
 #include "broker/metadata.h"
 #include "broker/storage.h"
+#include "core/raft.h"
 #include "io/file.h"
 #include "io/reactor.h"
 #include "wire/api.h"
@@ -66,6 +67,7 @@ struct life {
 	struct controller_call call;
 	struct create_topics_request request;
 	struct create_topics_request_creatable_topic creatable;
+	uint64_t snapshot_bytes; /* 0: Kafka's */
 	int16_t error;
 	int changes;
 	struct image *end; /* what was published last */
@@ -186,9 +188,9 @@ static struct metadata_options options_of(struct life *life, struct dir *dir,
 		.session_timeout_ms = 9000,
 		.heartbeat_interval_ms = 2000,
 		.idle_interval_ms = 500,
-		.snapshot_bytes = 20 << 20,
+		.snapshot_bytes = life->snapshot_bytes ? life->snapshot_bytes : 20 << 20,
 		.snapshot_interval_ms = 3600000,
-		.retention_bytes = 100 << 20,
+		.retention_bytes = life->snapshot_bytes ? 1 : 100 << 20,
 		.retention_ms = 604800000,
 		.ready = ready,
 		.changed = changed,
@@ -263,6 +265,35 @@ static void keeps_what_was_acknowledged(void **state)
 	image_put(one.end);
 	image_put(two.end);
 	image_put(three.end);
+	remove_dir(dir, path);
+}
+
+static void count_snapshot(void *arg, const struct dir_entry *e)
+{
+	struct raft_snapshot_id id;
+
+	*(int *)arg += raft_snapshot_parse(str_of(e->name), &id);
+}
+
+/* Each step makes one, with this bound; only the newest is kept, and it is enough to start with. */
+static void goes_on_from_its_snapshot(void **state)
+{
+	char path[64];
+	struct dir *dir = new_dir(path);
+	struct life one = { .topic = "first", .snapshot_bytes = 1 };
+	struct life two = { .topic = "second", .snapshot_bytes = 1 };
+	int count = 0;
+
+	(void)state;
+	live(&one, dir, LOG_CLEAN, -1, true);
+	assert_int_equal(dir_list(dir, "__cluster_metadata-0", count_snapshot, &count), 0);
+	assert_true(count >= 1);
+	live(&two, dir, LOG_KILLED, one.epoch, true);
+	assert_non_null(image_topic_by_name(two.end, STR("first")));
+	assert_non_null(image_topic_by_name(two.end, STR("second")));
+	assert_int_equal(two.leader_epoch, 2);
+	image_put(one.end);
+	image_put(two.end);
 	remove_dir(dir, path);
 }
 
@@ -347,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_what_was_acknowledged),
+		cmocka_unit_test(goes_on_from_its_snapshot),
 		cmocka_unit_test(goes_on_where_kafka_stopped),
 		cmocka_unit_test(refuses_what_is_not_its_own),
 	};
