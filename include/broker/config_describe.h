@@ -73,7 +73,8 @@ int16_t config_validate_broker(const struct config *c, struct config_layer layer
 /* A LIST: APPEND and SUBTRACT are allowed. */
 bool config_is_list(enum image_resource_type type, struct str name);
 
-/* The configs of a resource in an image, as a layer; in the arena, texts borrowed. */
+/* The configs of a resource in an image, as a layer; in the arena, texts borrowed.  Empty when the
+ * arena's limit is reached. */
 struct config_layer config_layer_of(const struct image *image, enum image_resource_type type,
                                     struct str resource_name, struct arena *arena);
 

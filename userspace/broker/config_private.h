@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_CONFIG_PRIVATE_H
+#define BROKER_CONFIG_PRIVATE_H
+
+#include "base/arena.h"
+#include "base/pmap.h"
+#include "broker/config.h"
+#include "broker/config_describe.h"
+
+/* A parsed value; text is as DescribeConfigs prints it, data NULL: null. */
+struct config_value {
+	struct str text;
+	int64_t number; /* INT, SHORT, LONG; BOOLEAN as 0 and 1 */
+	double real;    /* and as double */
+	const struct str *item;
+	uint32_t item_count;
+};
+
+/*
+ * Parses and checks one value (ConfigDef.parseValue).  False: *ret_why has Kafka's message.  Texts
+ * are in the arena, which must not run out.
+ */
+bool config_parse(const struct config_key *key, struct str raw, struct arena *arena,
+                  struct config_value *ret, struct str *ret_why);
+/* The default of a key that has one (or null). */
+void config_parse_default(const struct config_key *key, struct arena *arena,
+                          struct config_value *ret);
+/* "INT, at least 1" */
+void config_allowed(const struct config_key *key, struct buf *out);
+bool config_value_has(const struct config_value *v, struct str item);
+
+struct str config_trim(struct str s);
+bool config_parse_long(struct str s, int64_t *ret);
+/* Items between commas, blanks around commas dropped (AbstractConfig's lists). */
+const struct str *config_split(struct str text, struct arena *arena, uint32_t *ret_count);
+bool config_str_eq_nocase(struct str a, struct str b);
+struct str config_upper(struct str s, struct arena *arena);
+struct str config_lower(struct str s, struct arena *arena);
+/* arena_printf() and arena_alloc() that never fail, for the arenas that have no limit. */
+void *config_alloc(struct arena *arena, size_t count, size_t size);
+
+/* What is in the file, or in a dynamic layer. */
+struct config_given {
+	struct str name;
+	struct str value;
+	const char *file; /* static: where it is from */
+	uint32_t line;    /* 0: not from a file */
+};
+
+struct config_givens { /* sorted by name, each name once */
+	struct config_given *item;
+	uint32_t count;
+};
+
+const struct config_given *config_givens_find(const struct config_givens *g, struct str name);
+
+struct config {
+	struct object object;
+	struct arena arena; /* everything below lives here */
+
+	struct config_givens fixed; /* STATIC_BROKER */
+	struct config_layer broker; /* DYNAMIC_BROKER, what of it is good */
+	struct config_layer cluster;
+	struct config_givens given; /* the three in one, as Kafka merges them */
+
+	struct config_value value[CONFIG_COUNT];
+	bool is_set[CONFIG_COUNT];
+
+	struct config_list log_dirs;
+	struct config_listeners listeners;
+	struct config_voters voters;
+	struct config_voters bootstrap_servers;
+	bool is_broker;
+	bool is_controller;
+};
+
+/*
+ * The other names of a broker key, itself included, by precedence (DynamicBrokerConfig
+ * .brokerConfigSynonyms); in the arena where needed.
+ */
+struct config_list config_broker_synonyms(struct str name, bool match_listener,
+                                          struct arena *arena);
+/* "listener.name.NAME.KEY": KEY; data NULL: it is not like that. */
+struct str config_listener_base(struct str name);
+bool config_is_dynamic(struct str name); /* DynamicBrokerConfig.ALL_DYNAMIC_CONFIGS */
+bool config_is_per_broker(struct str name);
+bool config_is_security(struct str name); /* only per listener (SslConfigs.RECONFIGURABLE) */
+
+/* A complaint, Kafka's text, for a place in the file when the key is from there. */
+struct config_complaints {
+	struct config *c;
+	struct config_report *report; /* NULL: only the first is wanted */
+	struct str first;             /* error; data NULL: none */
+};
+void config_complain(struct config_complaints *to, const char *key, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void config_warn(struct config_complaints *to, const char *key, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* After the values: listeners, voters, directories, and what must fit together (KafkaConfig). */
+void config_derive(struct config_complaints *to);
+void config_check_values(struct config_complaints *to);
+
+/*
+ * The fixed part of `base` with these layers over it, cross-checked.  Complaints about single
+ * values and between them; values that are wrong have their default.
+ */
+struct config *config_assemble(const struct config *base, const struct config_dynamic *dynamic);
+void config_resolve(struct config_complaints *to);
+
+/* Of a topic's config the broker keys that stand in for it, by precedence; id -1 ends. */
+struct config_topic_synonym {
+	int id;           /* enum config_id */
+	int64_t multiply; /* into the topic's unit */
+};
+enum { CONFIG_TOPIC_SYNONYMS_MAX = 4 };
+const struct config_topic_synonym *config_topic_synonyms(enum topic_config_id id);
+int config_group_synonym(enum group_config_id id); /* -1: none */
+
+/* The value that a topic (a group) has without configs of its own. */
+void config_topic_default(const struct config *c, enum topic_config_id id, struct arena *arena,
+                          struct config_value *ret);
+void config_group_default(const struct config *c, enum group_config_id id, struct arena *arena,
+                          struct config_value *ret);
+
+/* share.auto.offset.reset; false: neither latest, earliest nor by_duration:P... */
+bool config_parse_offset_reset(struct str text, int *ret_kind, int64_t *ret_ms);
+
+#endif
