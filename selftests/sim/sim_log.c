@@ -41,6 +41,7 @@ struct known {
 	int32_t next_sequence;
 	uint64_t next_id;
 	bool with_power; /* this world has power cuts */
+	bool with_cuts;  /* and its logs are truncated */
 	bool power;      /* a power cut happened, and nobody has looked at the log since */
 	bool just_cut;   /* a power cut was what ended the last life */
 	bool clean;      /* or a clean stop */
@@ -257,7 +258,7 @@ static void retry_newest(void)
 
 /* ---- a life ---- */
 
-/* As a follower would; with kills only, for the recovery point in its file is not lowered. */
+/* As a follower would. */
 static void truncate_some(void)
 {
 	int64_t start = log_start_offset(the_log);
@@ -333,7 +334,7 @@ static void run_some(struct work *self)
 	(void)self;
 	work_is_out = false;
 	log_lead(the_log, known->epoch);
-	if (!known->with_power && !checkpointing && sim_chance(10)) {
+	if (known->with_cuts && !checkpointing && sim_chance(10)) {
 		truncate_some();
 		return;
 	}
@@ -485,6 +486,7 @@ static bool run_seed(uint64_t seed)
 	known = sim_alloc(sizeof(*known));
 	known->epoch = -1;
 	known->with_power = sim_chance(60);
+	known->with_cuts = sim_chance(50);
 	for (int i = 0; i < LIVES; i++) {
 		struct sim_faults faults = { 0 };
 		enum sim_end end;

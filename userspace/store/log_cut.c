@@ -125,7 +125,7 @@ static int cut_files(struct cut *cut)
 	static const char *const suffix[] = { ".log", ".index", ".timeindex", ".txnindex" };
 	struct scan scan = { .dir = cut->log->options.dir, .name = cut->log->options.name };
 	struct file *file = NULL;
-	int err = 0;
+	int err = write_recovery_limit(scan.dir, scan.name, cut->offset);
 
 	/* From the end on: interrupted, the rest is still one log. */
 	for (uint32_t i = cut->view->count; i > cut->keep + cut->has_last && !err; i--) {
@@ -236,8 +236,7 @@ static void replace_state(struct cut *cut)
 			log->ended[kept++] = log->ended[i];
 	}
 	log->ended_count = kept;
-	if (epoch_cache_truncate_end(&log->epochs, cut->offset))
-		log_save_epochs(log);
+	(void)epoch_cache_truncate_end(&log->epochs, cut->offset);
 	if (log_recovery_point(log) > cut->offset)
 		atomic_store(&log->recovery_point, cut->offset);
 }
@@ -268,6 +267,8 @@ bool log_cut_step(struct log *log)
 	if (cut->err) {
 		log->failed = cut->err;
 		log->options.failed(log->options.arg, cut->err);
+	} else {
+		log_save_epochs(log); /* not before: its batches may still be there */
 	}
 	log->cut = NULL;
 	cut_free(cut);

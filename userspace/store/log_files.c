@@ -356,6 +356,56 @@ int log_topic_id(struct dir *dir, const char *name, struct uuid *ret)
 	return err;
 }
 
+/* ---- after a cut ---- */
+
+int64_t read_recovery_limit(struct dir *dir, const char *log_name)
+{
+	char *path = log_path(log_name, "recovery-point");
+	int64_t limit = 0; /* there and not to be read: nothing is believed */
+	void *data;
+	size_t size;
+	int err = dir_read(dir, path, 64, &data, &size);
+
+	mem_free(path);
+	if (err)
+		return err == -ENOENT ? INT64_MAX : 0;
+	for (size_t i = 0; i < size && limit < INT64_MAX / 10 - 9; i++) {
+		char c = ((char *)data)[i];
+
+		if (c < '0' || c > '9')
+			break;
+		limit = limit * 10 + (c - '0');
+	}
+	mem_free(data);
+	return limit;
+}
+
+int write_recovery_limit(struct dir *dir, const char *log_name, int64_t offset)
+{
+	int64_t limit = read_recovery_limit(dir, log_name);
+	struct buf text = { 0 };
+	char *path;
+	int err;
+
+	if (limit <= offset)
+		return 0;
+	path = log_path(log_name, "recovery-point");
+	buf_printf(&text, "%" PRId64 "\n", offset);
+	err = dir_replace(dir, path, text.data, text.size, true);
+	buf_fini(&text);
+	mem_free(path);
+	return err;
+}
+
+int remove_recovery_limit(struct dir *dir, const char *log_name)
+{
+	char *path = log_path(log_name, "recovery-point");
+	int err = dir_unlink(dir, path);
+
+	mem_free(path);
+	return err == -ENOENT ? 0 : err;
+}
+
 /* ---- closing ---- */
 
 static int write_state(struct log *log)
@@ -413,6 +463,8 @@ static int close_clean(struct log *log)
 	}
 	log_remove_doomed(log, INT64_MAX);
 	beside_drain(log->beside);
+	if (!err)
+		err = remove_recovery_limit(log->options.dir, log->options.name);
 	return err ? err : write_state(log);
 }
 

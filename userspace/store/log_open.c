@@ -158,7 +158,8 @@ static int replay(struct opening *o)
 	bool known = load_epochs(log);
 	int err = 0;
 
-	(void)epoch_cache_truncate_end(&log->epochs, o->end);
+	/* What is suspect is learnt again: the file may be older than a cut. */
+	(void)epoch_cache_truncate_end(&log->epochs, limit);
 	/* No snapshot that can be read: all of it, rather than take a retry for new. */
 	r.producers_from = snapshot > start ? snapshot : start;
 	r.epochs_from = known ? o->suspect_from : 0;
@@ -257,7 +258,11 @@ static void publish(struct opening *o)
 
 static int load(struct opening *o)
 {
+	int64_t limit = read_recovery_limit(o->scan.dir, o->scan.name);
 	int err = scan_run(&o->scan);
+
+	if (o->log->options.recovery_point > limit)
+		o->log->options.recovery_point = limit;
 
 	if (!err)
 		err = open_segments(o);

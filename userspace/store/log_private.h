@@ -247,6 +247,13 @@ int write_small(struct dir *dir, const char *path, const struct buf *data) must_
 int write_index(struct dir *dir, const char *path, const struct index *x, uint32_t from,
                 bool truncate) must_check;
 int write_indexes(const struct segment *s, const struct segment_index *x) must_check; /* whole */
+/*
+ * "recovery-point" in the log's directory, ours: the checkpoint may still say more than was left
+ * after a cut.  INT64_MAX when it is not there.
+ */
+int64_t read_recovery_limit(struct dir *dir, const char *log_name);
+int write_recovery_limit(struct dir *dir, const char *log_name, int64_t offset) must_check;
+int remove_recovery_limit(struct dir *dir, const char *log_name) must_check;
 char *log_path(const char *log_name, const char *name);
 char *snapshot_path(const char *log_name, int64_t offset);
 
