@@ -9,6 +9,7 @@ V       ?= 0
 SAN     ?=
 DESTDIR ?=
 PREFIX  ?= /usr/local
+VERSION := 0.1.0
 
 PKGS     := libcrypto liburing libzstd liblz4 zlib libisal
 CLI_PKGS := rdkafka
@@ -19,7 +20,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion 
 HARDEN   := -fPIE -fstack-protector-strong -fcf-protection \
 	    $(if $(SAN),,$(if $(findstring -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=2))
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPPFLAGS += -Iinclude -isystem $(O)/gen -D_GNU_SOURCE -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CPPFLAGS += -Iinclude -isystem $(O)/gen -D_GNU_SOURCE -DSLUICE_VERSION=\"$(VERSION)\" -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 ALL_CFLAGS  = -std=gnu17 $(WARN) $(HARDEN) $(CFLAGS) $(SANFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lpthread

@@ -52,8 +52,6 @@ struct call_listener {
 	uint16_t port;      /* once it listens */
 };
 
-enum { CALL_NO_TIMER = 0 };
-
 struct call {
 	/* ---- for the handler, to read ---- */
 	struct broker *broker;
@@ -63,7 +61,7 @@ struct call {
 	int32_t correlation_id;
 	struct str client_id; /* data NULL: null */
 	void *request;        /* struct produce_request and so on; points into the frame */
-	struct frame *frame;  /* frame_get() to keep its bytes longer than the call */
+	struct frame *frame;  /* frame_get() to keep its bytes; NULL: they are in the arena */
 	uint32_t frame_size;  /* of this request */
 	struct str principal; /* "User:ANONYMOUS" */
 	struct sock_address peer;
@@ -86,12 +84,14 @@ struct call {
 	struct timer timer;
 	void (*fire)(struct call *self);
 	int state;      /* enum in call.c */
-	struct buf out; /* size, header, body */
-	struct wire_splice *splice;
-	uint32_t splice_count;
-	uint32_t splice_sent;
-	size_t out_sent;
-	uint64_t splice_done; /* bytes of the splice under way */
+	bool is_last;    /* the connection ends behind it */
+	struct buf out;  /* size, header, body */
+	struct buf side; /* bytes of small slices */
+	struct call_segment *segment;
+	size_t segment_capacity;
+	uint32_t segment_count;
+	uint32_t segment_next; /* the one being sent, and how much of it was */
+	size_t segment_done;
 	struct call *pool_next;
 };
 
@@ -126,7 +126,7 @@ static inline bool call_claim(struct call *call)
 	return !atomic_exchange_explicit(&call->claimed, true, memory_order_acq_rel);
 }
 
-/* The version of the protocol that the request has, as its handlers spell it. */
+/* CALL_REQUEST(call, produce_request) */
 #define CALL_REQUEST(call, type) ((const struct type *)(call)->request)
 
 /* ---- the table of handlers: api/dispatch ---- */
