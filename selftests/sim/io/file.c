@@ -153,10 +153,10 @@ static int write_now(struct file *f, const struct iovec *iov, int count, uint64_
 	struct world *w = world();
 	int err;
 
-	if (!(f->flags & FILE_WRITE))
-		return -EBADF;
 	if (!size)
 		return 0;
+	if (!(f->flags & FILE_WRITE))
+		return -EBADF;
 	if (++w->writes == w->faults.fail_write_at) {
 		(void)write_some(f, iov, count, (size_t)sim_random(size),
 		                 position); /* EIO anyway */
