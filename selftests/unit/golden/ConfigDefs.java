@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,7 @@ import org.apache.kafka.storage.internals.log.LogConfig;
 
 /*
  * Writes what Kafka's own classes say of its configs, one a line, fields by tabs:
- *	java -cp "$HOME/.cache/kafka-reference/libs/*" ConfigDefs.java >config_defs.txt
+ *	java -cp "$HOME/.cache/kafka-reference/libs/*" ConfigDefs.java >config-defs.txt
  */
 public final class ConfigDefs {
 	private static String text(ConfigDef.ConfigKey key) {
@@ -25,16 +26,27 @@ public final class ConfigDefs {
 		return ConfigDef.convertToString(key.defaultValue, key.type);
 	}
 
-	private static void dump(String scope, ConfigDef def, Map<String, String> modes) {
+	/* Of a list also whether it may be empty, which its validator's text leaves out. */
+	private static String check(ConfigDef.Validator validator) throws ReflectiveOperationException {
+		if (validator == null)
+			return "-";
+		if (!(validator instanceof ConfigDef.ValidList))
+			return validator.toString().replace('\n', ' ');
+		Field empty = ConfigDef.ValidList.class.getDeclaredField("isEmptyAllowed");
+		empty.setAccessible(true);
+		return "items" + validator + (empty.getBoolean(validator) ? "" : " not empty");
+	}
+
+	private static void dump(String scope, ConfigDef def, Map<String, String> modes)
+			throws ReflectiveOperationException {
 		for (ConfigDef.ConfigKey key : new TreeMap<>(def.configKeys()).values()) {
-			String check = key.validator == null ? "-" : key.validator.toString();
 			System.out.println(String.join("\t", scope, key.name, key.type.name(), text(key),
 				key.importance.name(), key.internalConfig ? "internal" : "public",
-				modes.getOrDefault(key.name, "read-only"), check.replace('\n', ' ')));
+				modes.getOrDefault(key.name, "read-only"), check(key.validator)));
 		}
 	}
 
-	public static void main(String[] args) {
+	public static void main(String[] args) throws ReflectiveOperationException {
 		Map<String, String> modes = new TreeMap<>(DynamicBrokerConfig.dynamicConfigUpdateModes());
 		Map<String, String> none = new TreeMap<>();
 
