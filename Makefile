@@ -99,6 +99,7 @@ $(UNIT) $(STRESS) $(BENCH): $(O)/%: $(O)/%.o $(O)/libsluice.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LDLIBS) -o $@
 
+$(O)/selftests/sim/sim_conformance: | $(O)/selftests/unit/test_conformance
 $(SIM): $(O)/%: $(O)/%.o $(O)/libsim.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LDLIBS) -o $@
@@ -155,6 +156,7 @@ help:
 	@echo 'make fuzz      build the fuzzers (clang)'
 	@echo 'make bench     paired figures'
 	@echo 'make format | format-check | tidy | compdb | install | clean'
+	@echo 'SEEDS=N runs N seeds of each simulation instead of the usual few'
 	@echo 'V=1 shows commands, O=dir builds elsewhere, SAN=address,undefined or SAN=thread'
 
 .DELETE_ON_ERROR:

@@ -103,7 +103,7 @@ struct file *file_get(struct file *f);       /* any; counted reference */
 void file_put(struct file *f);               /* any; the last one closes */
 /* The name as opened; the file may have been renamed or unlinked since. */
 const char *file_name(const struct file *f);
-int file_size(struct file *f, uint64_t *ret) must_check; /* any */
+int file_size(struct file *f, uint64_t *ret) must_check; /* any; -EISDIR: a directory */
 
 /* worker.  Reads up to size bytes, fewer only at the end of the file.  Bytes or -errno. */
 ssize_t file_read(struct file *f, void *data, size_t size, uint64_t position) must_check;

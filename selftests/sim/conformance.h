@@ -276,9 +276,9 @@ static void conform_start(void *arg)
 	conform_step(arg);
 }
 
-static void conform_sequence(uint64_t seed, struct dir *d, FILE *out)
+static void conform_sequence(uint64_t seed, struct dir *d, bool io_uring, FILE *out)
 {
-	struct reactors_options options = { .count = 1, .file_io_uring = seed % 2 };
+	struct reactors_options options = { .count = 1, .file_io_uring = io_uring };
 	struct conform *c = mem_zalloc(sizeof(*c));
 	char name[32];
 	int err;
@@ -305,20 +305,6 @@ static void conform_sequence(uint64_t seed, struct dir *d, FILE *out)
 		if (!dir_unlink(d, name))
 			fprintf(out, "%s was left\n", name);
 	}
-}
-
-/* "PATH FIRST COUNT" as program arguments: the transcript on standard output. */
-static int conform_main(char **argv)
-{
-	uint64_t first = strtoull(argv[1], NULL, 10), count = strtoull(argv[2], NULL, 10);
-	struct dir *d;
-
-	if (dir_open(argv[0], true, &d))
-		return 1;
-	for (uint64_t i = 0; i < count; i++)
-		conform_sequence(first + i, d, stdout);
-	dir_close(d);
-	return 0;
 }
 
 #endif

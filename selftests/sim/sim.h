@@ -47,6 +47,14 @@ struct sim_manners {
 };
 struct sim_manners *sim_manners(void);
 
+/*
+ * What main() of a simulation does.  The seeds: FIRST [COUNT] of its arguments, else from 1 on as
+ * many as SEEDS of the environment says, else *count as given.
+ */
+void sim_seeds_of(int argc, char **argv, uint64_t *first, uint64_t *count);
+/* Runs them until one answers false, says how to replay that one, and answers main()'s status. */
+int sim_seeds(int argc, char **argv, uint64_t count, bool (*run)(uint64_t seed));
+
 /* ---- lives ---- */
 
 enum sim_when { SIM_BEFORE, SIM_DURING, SIM_AFTER };

@@ -7,19 +7,31 @@
 
 /*
  * The simulated disk says what a real one says: the transcripts of this program and of
- * test_conformance, which is the same text on the real seam, are equal.
+ * test_conformance, which is the same text on the real seam, are equal, whichever file system and
+ * whichever way to it.
  *
- *   sim_conformance [FIRST [COUNT]]
+ *   sim_conformance [SEED [COUNT]]
  */
-enum { COUNT = 300, LINE = 4096 };
+enum { COUNT = 400, LINE = 4096 };
 
-static FILE *real_transcript(const char *self, uint64_t first, uint64_t count, const char *dir)
+static const struct way {
+	const char *parent;
+	const char *how;
+} ways[] = {
+	{ "/tmp", "uring" },
+	{ "/tmp", "threads" },
+	{ "/dev/shm", "uring" },
+	{ "/dev/shm", "threads" },
+};
+
+static FILE *real_transcript(const char *self, const char *dir, const char *how, uint64_t first,
+                             uint64_t count)
 {
 	const char *slash = strrchr(self, '/');
 	char command[LINE];
 
-	snprintf(command, sizeof(command), "%.*s/../unit/test_conformance %s %llu %llu",
-	         slash ? (int)(slash - self) : 1, slash ? self : ".", dir,
+	snprintf(command, sizeof(command), "%.*s/../unit/test_conformance %s %s %llu %llu",
+	         slash ? (int)(slash - self) : 1, slash ? self : ".", dir, how,
 	         (unsigned long long)first, (unsigned long long)count);
 	return popen(command, "r");
 }
@@ -43,33 +55,56 @@ static int compare(FILE *real, FILE *simulated)
 	}
 }
 
-int main(int argc, char **argv)
+static bool simulate(uint64_t first, uint64_t count, FILE *out)
 {
-	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : COUNT;
-	char path[] = "/tmp/sluice-conform-XXXXXX";
-	FILE *real, *simulated = tmpfile();
 	struct dir *d;
-	int rc;
 
-	if (!mkdtemp(path) || !simulated)
-		return 1;
-	real = real_transcript(argv[0], first, count, path);
-	if (!real)
-		return 1;
 	sim_begin(first);
 	if (dir_open("/conform", true, &d))
-		return 1;
+		return false;
 	for (uint64_t i = 0; i < count; i++)
-		conform_sequence(first + i, d, simulated);
+		conform_sequence(first + i, d, false, out);
 	dir_close(d);
-	rewind(simulated);
+	rewind(out);
+	return true;
+}
+
+static int run_way(const struct way *way, const char *self, uint64_t first, uint64_t count)
+{
+	FILE *real, *simulated = tmpfile();
+	char path[64];
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/sluice-conform-XXXXXX", way->parent);
+	if (!simulated || !mkdtemp(path) || !simulate(first, count, simulated))
+		return 1;
+	real = real_transcript(self, path, way->how, first, count);
+	if (!real)
+		return 1;
 	rc = compare(real, simulated);
 	if (pclose(real))
 		rc = 1;
 	fclose(simulated);
 	(void)!rmdir(path);
-	printf("%llu sequences from %llu: %s\n", (unsigned long long)count,
-	       (unsigned long long)first, rc ? "they differ" : "the same");
+	printf("%s with %s: %llu sequences from %llu: %s\n", way->parent, way->how,
+	       (unsigned long long)count, (unsigned long long)first,
+	       rc ? "they differ" : "the same");
 	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t first, count = COUNT, share;
+
+	sim_seeds_of(argc, argv, &first, &count);
+	share = (count + array_count(ways) - 1) / array_count(ways);
+	for (size_t i = 0; i < array_count(ways); i++) {
+		if (access(ways[i].parent, W_OK)) {
+			printf("%s cannot be written to\n", ways[i].parent);
+			continue;
+		}
+		if (run_way(&ways[i], argv[0], first, share))
+			return 1;
+	}
+	return 0;
 }

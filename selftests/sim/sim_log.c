@@ -19,13 +19,13 @@
  * One log through many lives on the simulated disk: appends of every kind, rolls, checkpoints,
  * retention, clean stops, kills and power cuts at any change of the disk.
  *
- *   sim_log [FIRST [COUNT]]     seeds; SIM_LOG_SAY=1 tells about each life
+ *   sim_log [SEED [COUNT]]      SIM_LOG_SAY=1 tells about each life
  *
  * Laws.  What was answered survives a kill; what was answered synced survives a power cut; the log
  * is a prefix of what was appended, whole batches without holes; epochs and producers are those of
  * its batches; after a clean stop nothing is recovered and nothing is missing.
  */
-enum { SEEDS = 80, LIVES = 12, OFFSETS_MAX = 1 << 14, RUNS = 40 };
+enum { SEEDS = 400, LIVES = 12, OFFSETS_MAX = 1 << 14, RUNS = 40 };
 
 struct fact { /* of the batch that begins at an offset */
 	uint64_t id;
@@ -511,14 +511,5 @@ static bool run_seed(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : SEEDS;
-
-	for (uint64_t i = 0; i < count; i++) {
-		if (!run_seed(first + i))
-			return 1;
-	}
-	printf("%llu seeds from %llu: the log keeps its promises\n", (unsigned long long)count,
-	       (unsigned long long)first);
-	return 0;
+	return sim_seeds(argc, argv, SEEDS, run_seed);
 }

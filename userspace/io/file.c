@@ -101,6 +101,8 @@ int file_size(struct file *f, uint64_t *ret)
 
 	if (fstat(f->fd, &st))
 		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
 	*ret = (uint64_t)st.st_size;
 	return 0;
 }

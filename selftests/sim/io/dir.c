@@ -162,13 +162,16 @@ int dir_list(struct dir *d, const char *sub, void (*entry)(void *arg, const stru
 	return 0;
 }
 
-static int find_parent(struct dir *d, const char *name, struct inode **parent, const char **last,
-                       struct inode **found)
+int find_parent(struct dir *d, const char *name, struct inode **parent, const char **last,
+                struct inode **found)
 {
 	int err = disk_find_parent(d->inode, name, parent, last);
 
-	*found = err ? NULL : names_find(&(*parent)->names, *last, strlen(*last));
-	return err;
+	*found = NULL;
+	if (err)
+		return err;
+	err = disk_find_last(*parent, *last, found);
+	return err == -ENOENT ? 0 : err;
 }
 
 int dir_mkdir(struct dir *d, const char *name)
@@ -198,10 +201,13 @@ static bool is_inside(const struct inode *inode, const struct inode *outer)
 	return false;
 }
 
-static int may_rename(struct inode *moved, struct inode *to_dir, struct inode *there)
+static int may_rename(struct inode *from_dir, struct inode *moved, struct inode *to_dir,
+                      struct inode *there)
 {
 	if (moved->is_dir && is_inside(to_dir, moved))
 		return -EINVAL;
+	if (there && there->is_dir && is_inside(from_dir, there))
+		return -ENOTEMPTY;
 	if (!there)
 		return 0;
 	if (there->is_dir && !moved->is_dir)
@@ -213,21 +219,25 @@ static int may_rename(struct inode *moved, struct inode *to_dir, struct inode *t
 
 int dir_rename(struct dir *d, const char *from, const char *to)
 {
-	struct inode *from_dir, *to_dir, *moved, *there;
+	struct inode *from_dir, *to_dir, *moved = NULL, *there = NULL;
 	const char *from_last, *to_last;
 	int err;
 
 	must_be_worker();
-	err = find_parent(d, from, &from_dir, &from_last, &moved);
+	/* Both directories before what is in them. */
+	err = disk_find_parent(d->inode, from, &from_dir, &from_last);
 	if (!err)
-		err = find_parent(d, to, &to_dir, &to_last, &there);
-	if (!err && !moved)
-		err = -ENOENT;
+		err = disk_find_parent(d->inode, to, &to_dir, &to_last);
+	if (!err)
+		err = disk_find_last(from_dir, from_last, &moved);
+	if (!err)
+		err = disk_find_last(to_dir, to_last, &there);
+	if (err == -ENOENT && moved)
+		err = 0;
 	if (!err && moved == there)
 		return 0;
-	/* The target's contents are looked at before its place. */
 	if (!err)
-		err = may_rename(moved, to_dir, there);
+		err = may_rename(from_dir, moved, to_dir, there);
 	if (err)
 		return err;
 	if (mutation_begins())

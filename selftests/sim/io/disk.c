@@ -93,7 +93,8 @@ size_t disk_write(struct disk *d, struct inode *inode, const void *data, size_t 
 			size -= (size_t)(more - left);
 			more = left;
 		}
-		d->used_bytes += more;
+		if (!inode->is_gone)
+			d->used_bytes += more;
 	}
 	content_write(&inode->now, data, size, position);
 	if (size)
@@ -103,7 +104,8 @@ size_t disk_write(struct disk *d, struct inode *inode, const void *data, size_t 
 
 void disk_cut(struct disk *d, struct inode *inode, uint64_t size)
 {
-	d->used_bytes += size - inode->now.size;
+	if (!inode->is_gone)
+		d->used_bytes += size - inode->now.size;
 	content_resize(&inode->now, size);
 	change_add(d, inode, size, NULL, 0)->is_cut = true;
 }
@@ -251,10 +253,13 @@ struct inode *disk_create(struct disk *d, struct inode *dir, const char *name, b
 	return inode;
 }
 
-static void forget_bytes(struct disk *d, const struct inode *inode)
+/* It has lost its name: from now on its bytes do not count. */
+static void forget_bytes(struct disk *d, struct inode *inode)
 {
-	if (inode)
-		d->used_bytes -= inode->now.size;
+	if (!inode || inode->is_gone)
+		return;
+	d->used_bytes -= inode->now.size;
+	inode->is_gone = true;
 }
 
 void disk_unlink(struct disk *d, struct inode *dir, const char *name)
@@ -352,53 +357,62 @@ void disk_sync_all(struct disk *d)
 
 /* ---- finding ---- */
 
+/* One part of a path, in a directory. */
+static int find_part(struct inode *dir, const char *part, size_t size, struct inode **ret)
+{
+	struct inode *found;
+
+	if (size > NAME_BYTES_MAX)
+		return -ENAMETOOLONG;
+	if (!size || (size == 1 && *part == '.'))
+		found = dir;
+	else if (size == 2 && !memcmp(part, "..", 2))
+		found = dir->parent;
+	else
+		found = names_find(&dir->names, part, size);
+	if (!found)
+		return -ENOENT;
+	*ret = found;
+	return 0;
+}
+
 int disk_find_parent(struct inode *base, const char *path, struct inode **ret, const char **last)
 {
 	struct inode *at = *path == '/' ? world()->disk->root : base;
 
 	for (;;) {
-		const char *end;
+		size_t size;
+		int err;
 
 		while (*path == '/')
 			path++;
-		end = path + strcspn(path, "/");
-		if (end - path > NAME_BYTES_MAX)
-			return -ENAMETOOLONG;
-		if (!*end) {
-			*ret = at;
-			*last = path;
-			return at->is_dir ? 0 : -ENOTDIR;
-		}
+		size = strcspn(path, "/");
 		if (!at->is_dir)
 			return -ENOTDIR;
-		if (end - path == 2 && !memcmp(path, "..", 2))
-			at = at->parent;
-		else if (end - path != 1 || *path != '.')
-			at = names_find(&at->names, path, (size_t)(end - path));
-		if (!at)
-			return -ENOENT;
-		path = end;
+		if (!path[size]) {
+			*ret = at;
+			*last = path;
+			return 0;
+		}
+		err = find_part(at, path, size, &at);
+		if (err)
+			return err;
+		path += size;
 	}
+}
+
+int disk_find_last(struct inode *dir, const char *last, struct inode **ret)
+{
+	return find_part(dir, last, strlen(last), ret);
 }
 
 int disk_find(struct inode *base, const char *path, struct inode **ret)
 {
-	struct inode *parent, *found;
+	struct inode *parent;
 	const char *last;
 	int err = disk_find_parent(base, path, &parent, &last);
 
-	if (err)
-		return err;
-	if (!*last || !strcmp(last, "."))
-		found = parent;
-	else if (!strcmp(last, ".."))
-		found = parent->parent;
-	else
-		found = names_find(&parent->names, last, strlen(last));
-	if (!found)
-		return -ENOENT;
-	*ret = found;
-	return 0;
+	return err ? err : disk_find_last(parent, last, ret);
 }
 
 /* ---- crashes ---- */
@@ -432,6 +446,7 @@ static void count_used(struct disk *d, struct inode *dir)
 	for (size_t i = 0; i < dir->names.count; i++) {
 		struct inode *inode = dir->names.list[i].inode;
 
+		inode->is_gone = false;
 		if (inode->is_dir)
 			count_used(d, inode);
 		else

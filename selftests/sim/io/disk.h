@@ -42,6 +42,7 @@ struct inode {
 	uint64_t number;
 	bool is_dir;
 	bool is_marked;
+	bool is_gone; /* no name leads here any more */
 	uint64_t locked_in_life;
 	struct content now, durable;
 	struct change *first, *last;
@@ -73,8 +74,9 @@ void disk_forget(struct disk *d);
 
 /* path: relative to `base`.  0 or -ENOENT, -ENOTDIR, -ENAMETOOLONG. */
 int disk_find(struct inode *base, const char *path, struct inode **ret);
-/* The directory that holds path's last part, and that part. */
+/* The directory that holds path's last part, and that part; then what it names. */
 int disk_find_parent(struct inode *base, const char *path, struct inode **ret, const char **last);
+int disk_find_last(struct inode *dir, const char *last, struct inode **ret);
 struct inode *names_find(const struct names *n, const char *text, size_t size);
 
 /* All of these are done, now; the caller says what a crash does to them. */

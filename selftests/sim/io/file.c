@@ -14,11 +14,10 @@ static int open_inode(struct dir *d, const char *name, unsigned int flags, struc
 	struct disk *disk = world()->disk;
 	struct inode *parent, *inode;
 	const char *last;
-	int err = disk_find_parent(d->inode, name, &parent, &last);
+	int err = find_parent(d, name, &parent, &last, &inode);
 
 	if (err)
 		return err;
-	inode = names_find(&parent->names, last, strlen(last));
 	if (inode && (flags & FILE_CREATE) && (flags & FILE_NEW))
 		return -EEXIST;
 	if (!inode && !(flags & FILE_CREATE))
@@ -86,6 +85,8 @@ const char *file_name(const struct file *f)
 int file_size(struct file *f, uint64_t *ret)
 {
 	must_be_inside();
+	if (f->inode->is_dir)
+		return -EISDIR;
 	*ret = f->inode->now.size;
 	return 0;
 }

@@ -33,5 +33,8 @@ struct file {
 void dir_put(struct dir *d);
 /* 0, or the answer of a sync that fails here. */
 int sync_trouble(struct dir *d);
+/* The directory of a name, its last part, and what is there: NULL when nothing is. */
+int find_parent(struct dir *d, const char *name, struct inode **parent, const char **last,
+                struct inode **found);
 
 #endif

@@ -158,6 +158,35 @@ void sim_begin(uint64_t seed)
 	w->disk = disk_new();
 }
 
+void sim_seeds_of(int argc, char **argv, uint64_t *first, uint64_t *count)
+{
+	const char *seeds = getenv("SEEDS");
+
+	*first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+	if (argc > 2)
+		*count = strtoull(argv[2], NULL, 10);
+	else if (argc > 1)
+		*count = 1;
+	else if (seeds && *seeds)
+		*count = strtoull(seeds, NULL, 10);
+}
+
+int sim_seeds(int argc, char **argv, uint64_t count, bool (*run)(uint64_t seed))
+{
+	uint64_t first;
+
+	sim_seeds_of(argc, argv, &first, &count);
+	for (uint64_t i = 0; i < count; i++) {
+		if (run(first + i))
+			continue;
+		printf("replay: %s %llu\n", argv[0], (unsigned long long)(first + i));
+		return 1;
+	}
+	printf("%llu seeds from %llu: every law holds\n", (unsigned long long)count,
+	       (unsigned long long)first);
+	return 0;
+}
+
 uint64_t sim_seed(void)
 {
 	return world()->seed;
