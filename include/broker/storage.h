@@ -14,8 +14,8 @@
 #include "io/file.h"
 
 /*
- * Log directories as `kafka-storage format` leaves them: meta.properties in each; in the one for
- * metadata bootstrap.checkpoint and, for a quorum that begins with this node, the checkpoint that
+ * Log directories as `kafka-storage format` leaves them: meta.properties and bootstrap.checkpoint
+ * in each; in the one for metadata, for a quorum that begins with this node, the checkpoint that
  * names its voters.  All of it on a worker.
  */
 struct storage_format {
@@ -26,6 +26,8 @@ struct storage_format {
 	uint32_t level_count;
 	bool standalone; /* kraft.version 1, this node the only voter, reached at: */
 	struct raft_endpoint controller;
+	/* Before a directory is written to; may be NULL. */
+	void (*formatting)(const struct storage_format *f, const char *path, bool for_metadata);
 };
 
 struct storage_error {
@@ -34,10 +36,17 @@ struct storage_error {
 
 /*
  * Formats every directory that has no meta.properties; the first is for metadata.  *ret_formatted
- * says how many had none.  -EEXIST when none was empty and `fresh` was asked for.
+ * says how many had none.  -EEXIST when one had and `fresh` was asked for.
  */
 int storage_format(struct dir *const *dir, uint32_t dir_count, const struct storage_format *f,
                    bool fresh, uint32_t *ret_formatted, struct storage_error *why) must_check;
+
+/*
+ * What storage_format() would refuse: -EEXIST, as there; -EINVAL: a directory belongs to another
+ * node or cluster; -EBADMSG.
+ */
+int storage_check(struct dir *const *dir, uint32_t dir_count, const struct storage_format *f,
+                  bool fresh, struct storage_error *why) must_check;
 
 /* meta.properties of a directory; strings in the arena.  -ENOENT, -EBADMSG. */
 int storage_read(struct dir *dir, struct arena *arena, struct meta_properties *ret,

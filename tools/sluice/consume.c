@@ -6,6 +6,16 @@
 
 #include "cli.h"
 
+const char consume_help[] =
+	"sluice consume: records to standard output\n"
+	"\n"
+	"  sluice consume TOPIC [--partition N]... [--offset beginning|end|N|-N|@MS] [--count N]\n"
+	"                 [--exit] [--print FORMAT]\n"
+	"      without --partition all of them; --exit ends at the end of the log\n"
+	"      FORMAT: %t topic, %p partition, %o offset, %T timestamp, %k key, %v value, %h "
+	"headers,\n"
+	"      \\n and \\t; default '%v\\n'\n";
+
 struct consume {
 	rd_kafka_t *client;
 	const char *topic;

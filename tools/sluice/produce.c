@@ -5,6 +5,13 @@
 
 #include "cli.h"
 
+const char produce_help[] =
+	"sluice produce: one record a line of standard input\n"
+	"\n"
+	"  sluice produce TOPIC [--partition N] [--key-separator S] [--header NAME=VALUE]...\n"
+	"                 [--compression none|gzip|snappy|lz4|zstd] [--acks all|1|0] "
+	"[--null-empty]\n";
+
 struct produce {
 	rd_kafka_t *client;
 	const char *topic;

@@ -5,6 +5,15 @@
 
 #include "cli.h"
 
+const char topic_help[] =
+	"sluice topic: what there is in a cluster\n"
+	"\n"
+	"  sluice topic create NAME [--partitions N] [--replication-factor N] [--config "
+	"KEY=VALUE]...\n"
+	"  sluice topic list [--internal]\n"
+	"  sluice topic describe [NAME]\n"
+	"  sluice topic delete NAME...\n";
+
 /* ---- admin requests: each a queue, an event, and a result a topic ---- */
 
 struct admin {

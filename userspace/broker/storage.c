@@ -124,10 +124,11 @@ static int format_dir(struct dir *dir, bool for_metadata, const struct storage_f
 	struct meta_properties m = { cluster_id, f->node_id, storage_random_uuid() };
 	struct buf file = { 0 };
 	int64_t now_ms = wall_ms();
-	int err = 0;
+	int err;
 
-	if (for_metadata)
-		err = write_bootstrap(dir, f, now_ms, why);
+	if (f->formatting)
+		f->formatting(f, dir_path(dir), for_metadata);
+	err = write_bootstrap(dir, f, now_ms, why);
 	if (!err && for_metadata && f->standalone)
 		err = write_voters(dir, f, m.directory_id, now_ms, why);
 	if (err)
@@ -138,76 +139,101 @@ static int format_dir(struct dir *dir, bool for_metadata, const struct storage_f
 	return err;
 }
 
+struct format_run {
+	struct dir *const *dir;
+	uint32_t count;
+	const struct storage_format *f;
+	struct arena arena;
+	struct str cluster_id;       /* data NULL: not known yet */
+	const struct dir *formatted; /* the first that is, NULL when none */
+	uint32_t missing;
+};
+
 /* What formatted directories say must agree with each other and with what is asked for. */
-static int check_dirs(struct dir *const *dir, uint32_t dir_count, const struct storage_format *f,
-                      struct arena *arena, struct str *cluster_id, uint32_t *ret_missing,
-                      struct storage_error *why)
+static int check_dirs(struct format_run *run, struct storage_error *why)
 {
 	struct meta_properties m;
 
-	*ret_missing = 0;
-	for (uint32_t i = 0; i < dir_count; i++) {
-		int err = storage_read(dir[i], arena, &m, why);
+	for (uint32_t i = 0; i < run->count; i++) {
+		const struct dir *dir = run->dir[i];
+		int err = storage_read(run->dir[i], &run->arena, &m, why);
 
 		if (err == -ENOENT) {
-			++*ret_missing;
+			run->missing++;
 			continue;
 		}
 		if (err)
 			return err;
-		if (m.node_id != f->node_id)
-			return fail(why, -EINVAL, "%s belongs to node %d, not %d", dir_path(dir[i]),
-			            m.node_id, f->node_id);
-		if (cluster_id->data && !str_eq(*cluster_id, m.cluster_id))
+		if (!run->formatted)
+			run->formatted = dir;
+		if (m.node_id != run->f->node_id)
+			return fail(why, -EINVAL, "%s belongs to node %d, not %d", dir_path(dir),
+			            m.node_id, run->f->node_id);
+		if (run->cluster_id.data && !str_eq(run->cluster_id, m.cluster_id))
 			return fail(why, -EINVAL, "%s belongs to cluster %.*s, not %.*s",
-			            dir_path(dir[i]), STR_ARG(m.cluster_id), STR_ARG(*cluster_id));
-		*cluster_id = m.cluster_id;
+			            dir_path(dir), STR_ARG(m.cluster_id), STR_ARG(run->cluster_id));
+		run->cluster_id = m.cluster_id;
 	}
 	return 0;
 }
 
-static int format_missing(struct dir *const *dir, uint32_t dir_count,
-                          const struct storage_format *f, struct arena *arena,
-                          struct str cluster_id, struct storage_error *why)
+static int format_missing(struct format_run *run, struct storage_error *why)
 {
 	char text[UUID_TEXT_SIZE + 1];
 	struct meta_properties m;
 
-	if (!cluster_id.data) {
+	if (!run->cluster_id.data) {
 		uuid_format(storage_random_uuid(), text);
-		cluster_id = str_of(text);
+		run->cluster_id = str_of(text);
 	}
-	for (uint32_t i = 0; i < dir_count; i++) {
-		int err = storage_read(dir[i], arena, &m, why);
+	for (uint32_t i = 0; i < run->count; i++) {
+		int err = storage_read(run->dir[i], &run->arena, &m, why);
 
 		if (err == -ENOENT)
-			err = format_dir(dir[i], i == 0, f, cluster_id, why);
+			err = format_dir(run->dir[i], i == 0, run->f, run->cluster_id, why);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+static int check_all(struct format_run *run, bool fresh, struct storage_error *why)
+{
+	int err = check_dirs(run, why);
+
+	if (!err && fresh && run->formatted)
+		err = fail(
+			why, -EEXIST,
+			"Log directory %s is already formatted. Use --ignore-formatted to ignore "
+			"this directory and format the others.",
+			dir_path(run->formatted));
+	return err;
+}
+
+int storage_check(struct dir *const *dir, uint32_t dir_count, const struct storage_format *f,
+                  bool fresh, struct storage_error *why)
+{
+	struct format_run run = { dir, dir_count, f, .cluster_id = f->cluster_id };
+	int err;
+
+	arena_init(&run.arena, SIZE_MAX);
+	err = check_all(&run, fresh, why);
+	arena_fini(&run.arena);
+	return err;
 }
 
 int storage_format(struct dir *const *dir, uint32_t dir_count, const struct storage_format *f,
                    bool fresh, uint32_t *ret_formatted, struct storage_error *why)
 {
-	struct str cluster_id = f->cluster_id;
-	struct arena arena;
-	uint32_t missing;
+	struct format_run run = { dir, dir_count, f, .cluster_id = f->cluster_id };
 	int err;
 
-	arena_init(&arena, SIZE_MAX);
-	err = check_dirs(dir, dir_count, f, &arena, &cluster_id, &missing, why);
-	if (!err && fresh && missing < dir_count)
-		err = fail(
-			why, -EEXIST,
-			"Log directory %s is already formatted. Use --ignore-formatted to ignore "
-			"this directory and format the others.",
-			dir_path(dir[0]));
+	arena_init(&run.arena, SIZE_MAX);
+	err = check_all(&run, fresh, why);
 	if (!err)
-		err = format_missing(dir, dir_count, f, &arena, cluster_id, why);
-	arena_fini(&arena);
+		err = format_missing(&run, why);
+	arena_fini(&run.arena);
 	if (!err)
-		*ret_formatted = missing;
+		*ret_formatted = run.missing;
 	return err;
 }

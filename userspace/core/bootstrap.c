@@ -16,13 +16,29 @@ static const struct bootstrap_level *find_override(const struct bootstrap_level 
 	return NULL;
 }
 
+static struct str unsupported(struct arena *arena, struct str name)
+{
+	size_t count;
+	const struct feature *f = feature_table(&count);
+	struct buf text = { 0 };
+	struct str ret;
+
+	buf_printf(&text, "Unsupported feature: %.*s. Supported features are: ", STR_ARG(name));
+	for (size_t i = 0, listed = 0; i < count; i++)
+		if (!str_eq(f[i].name, STR(FEATURE_METADATA_VERSION)))
+			buf_printf(&text, "%s%.*s", listed++ ? ", " : "", STR_ARG(f[i].name));
+	ret = arena_str(arena, (struct str){ (const char *)text.data, (uint32_t)text.size });
+	buf_fini(&text);
+	return ret;
+}
+
 static int check_override(struct arena *arena, int16_t metadata_version,
                           const struct bootstrap_level *o, struct str *ret_why)
 {
 	const struct feature *f = feature_find(o->name);
 
 	if (!f) {
-		*ret_why = arena_printf(arena, "Unsupported feature: %.*s.", STR_ARG(o->name));
+		*ret_why = unsupported(arena, o->name);
 		return -EINVAL;
 	}
 	if (o->level < f->min || o->level > f->max) {
