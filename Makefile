@@ -20,7 +20,7 @@ WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion 
 HARDEN   := -fPIE -fstack-protector-strong -fcf-protection \
 	    $(if $(SAN),,$(if $(findstring -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=2))
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPPFLAGS += -Iinclude -isystem $(O)/gen -D_GNU_SOURCE -DSLUICE_VERSION=\"$(VERSION)\" -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CPPFLAGS += -Iinclude -I$(O)/gen -D_GNU_SOURCE -DSLUICE_VERSION=\"$(VERSION)\" -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 ALL_CFLAGS  = -std=gnu17 $(WARN) $(HARDEN) $(CFLAGS) $(SANFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lpthread
@@ -77,6 +77,9 @@ $(MSGC): $(wildcard tools/msgc/*.c tools/msgc/*.h)
 $(GEN): $(MSGC) $(SCHEMA)
 	$(call say,MSGC,$@)
 	$(Q)mkdir -p $(O)/gen/wire && $(MSGC) $(O)/gen $(SCHEMA)
+# Only headers that changed are written, so only what includes them is compiled again.
+$(O)/gen/wire/%.h: $(GEN)
+	@:
 
 $(O)/gen/messages.o: $(GEN)
 	$(call say,CC,$@)

@@ -26,7 +26,7 @@ enum {
 	FIELDS_MAX = 64,
 	STRUCTS_MAX = 64,
 	TOKENS_MAX = 24,
-	MESSAGES_MAX = 16,
+	MESSAGES_MAX = 512,
 	APIS_MAX = 128
 };
 
@@ -80,6 +80,9 @@ static struct api {
 	bool broker, controller, unstable;
 } api[APIS_MAX];
 static int api_count;
+
+static char message[MESSAGES_MAX][NAME_MAX_SIZE]; /* of all files, for the table of all */
+static int message_count;
 
 static void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 static void fail(const char *format, ...)
@@ -210,6 +213,11 @@ static bool add_field(struct msg *m, struct strct *s, char **token, int count)
 		else
 			fail("what is '%s'?", token[i]);
 	}
+	/* What the codec leaves out, because no message has it. */
+	if (f->sub && !f->is_array && f->null_min > f->min)
+		fail("a struct may be null in all of its versions or in none");
+	if (f->tag >= 0 && f->type && !strcmp(f->type, "records"))
+		fail("records have no tag");
 	return is_new;
 }
 
@@ -388,26 +396,25 @@ static struct msg *begin_section(const char *noun, char **token, int count, stru
 	return m;
 }
 
-static void end_message(FILE *out, struct msg *m, char names[][NAME_MAX_SIZE], int *count)
+static void end_message(FILE *out, struct msg *m)
 {
 	if (!m)
 		return;
 	emit_header(out, m);
 	emit_tables(m);
-	snprintf(names[*count], NAME_MAX_SIZE, "%s", m->st[0].name);
-	if (++*count == 128)
+	if (message_count == MESSAGES_MAX)
 		fail("too many messages");
+	snprintf(message[message_count++], NAME_MAX_SIZE, "%s", m->st[0].name);
 }
 
 static void compile(FILE *in, FILE *out, const char *noun)
 {
 	static struct msg space;
-	static char names[128][NAME_MAX_SIZE];
 	struct msg *m = NULL;
 	struct strct *at[16] = { NULL };
 	char line[1024];
 	char *token[TOKENS_MAX];
-	int name_count = 0;
+	int first = message_count;
 	int key = -1;
 
 	while (fgets(line, sizeof(line), in)) {
@@ -419,7 +426,7 @@ static void compile(FILE *in, FILE *out, const char *noun)
 		if (!count)
 			continue;
 		if (!depth) {
-			end_message(out, m, names, &name_count);
+			end_message(out, m);
 			m = begin_section(noun, token, count, &space, &key);
 			at[1] = m ? &m->st[0] : NULL;
 			continue;
@@ -430,15 +437,33 @@ static void compile(FILE *in, FILE *out, const char *noun)
 		if (add_field(m, at[depth], token, count))
 			at[depth + 1] = at[depth]->field[at[depth]->field_count - 1].sub;
 	}
-	end_message(out, m, names, &name_count);
+	end_message(out, m);
 	if (key >= 0)
 		return;
-	fprintf(out, "enum { %s_message_count = %d };\n", noun, name_count);
-	fprintf(out, "extern const struct message *const %s_messages[%d];\n\n", noun, name_count);
+	fprintf(out, "enum { %s_message_count = %d };\n", noun, message_count - first);
+	fprintf(out, "extern const struct message *const %s_messages[%d];\n\n", noun,
+	        message_count - first);
 	fprintf(tables, "const struct message *const %s_messages[] = {\n", noun);
-	for (int i = 0; i < name_count; i++)
-		fprintf(tables, "\t&%s_message,\n", names[i]);
+	for (int i = first; i < message_count; i++)
+		fprintf(tables, "\t&%s_message,\n", message[i]);
 	fprintf(tables, "};\n");
+}
+
+/* A header that would come out as it is stays untouched, and so does what includes it. */
+static void replace(const char *name, const char *text, size_t size)
+{
+	FILE *f = fopen(name, "r");
+	char *old = f ? malloc(size + 1) : NULL;
+	bool same = old && fread(old, 1, size + 1, f) == size && !memcmp(old, text, size);
+
+	free(old);
+	if (f)
+		fclose(f);
+	if (same)
+		return;
+	f = fopen(name, "w");
+	if (!f || fwrite(text, 1, size, f) != size || fclose(f))
+		fail("cannot write %s", name);
 }
 
 static void compile_file(const char *dir)
@@ -447,14 +472,15 @@ static void compile_file(const char *dir)
 	char name[1024];
 	const char *slash = strrchr(path, '/');
 	FILE *in = fopen(path, "r");
-	FILE *out;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
 
+	if (!in || !out)
+		fail("cannot open it");
 	snprintf(noun, sizeof(noun), "%s", slash ? slash + 1 : path);
 	*strrchr(noun, '.') = '\0';
 	snprintf(name, sizeof(name), "%s/wire/%s.h", dir, noun);
-	out = fopen(name, "w");
-	if (!in || !out)
-		fail("cannot open it or %s", name);
 	line_number = 0;
 	fprintf(out,
 	        "/* Made by tools/msgc from %s.msg. */\n#pragma once\n#include "
@@ -464,7 +490,9 @@ static void compile_file(const char *dir)
 	compile(in, out, noun);
 	fclose(in);
 	if (fclose(out))
-		fail("cannot write %s", name);
+		fail("no memory");
+	replace(name, text, size);
+	free(text);
 }
 
 static int by_key(const void *a, const void *b)
@@ -500,5 +528,9 @@ int main(int argc, char **argv)
 		        api[i].key, api[i].name, api[i].noun, api[i].noun, api[i].broker,
 		        api[i].controller, api[i].unstable);
 	fprintf(tables, "};\nconst size_t wire_api_count = %d;\n", api_count);
+	fprintf(tables, "const struct message *const wire_messages[] = {\n");
+	for (int i = 0; i < message_count; i++)
+		fprintf(tables, "\t&%s_message,\n", message[i]);
+	fprintf(tables, "};\nconst size_t wire_message_count = %d;\n", message_count);
 	return fclose(tables) ? 1 : 0;
 }
