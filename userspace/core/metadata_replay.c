@@ -68,8 +68,8 @@ static bool take_voter(struct metadata_replay *r, const struct voters_record_vot
 		.id = from->voter_id,
 		.directory_id = from->voter_directory_id,
 		.endpoint_count = from->endpoints_count,
-		.kraft_version_min = (uint16_t)from->k_raft_version_feature.min_supported_version,
-		.kraft_version_max = (uint16_t)from->k_raft_version_feature.max_supported_version,
+		.kraft_version_min = (uint16_t)from->kraft_version_feature.min_supported_version,
+		.kraft_version_max = (uint16_t)from->kraft_version_feature.max_supported_version,
 	};
 	for (uint32_t i = 0; i < from->endpoints_count; i++)
 		voter->endpoint[i] = (struct raft_endpoint){
@@ -109,16 +109,16 @@ static bool decode_voters(struct metadata_replay *r, int64_t offset, struct span
 static bool decode_kraft_version(struct metadata_replay *r, struct span value)
 {
 	struct reader reader = reader_of(value.data, value.size);
-	struct k_raft_version_record rec;
+	struct kraft_version_record rec;
 	struct arena arena;
 	int err;
 
 	arena_init(&arena, 0);
-	err = k_raft_version_record_decode(&reader, 0, &arena, &rec);
+	err = kraft_version_record_decode(&reader, 0, &arena, &rec);
 	arena_fini(&arena);
-	if (err || rec.k_raft_version < 0 || rec.k_raft_version > 1)
+	if (err || rec.kraft_version < 0 || rec.kraft_version > 1)
 		return false;
-	r->quorum.kraft_version = (uint16_t)rec.k_raft_version;
+	r->quorum.kraft_version = (uint16_t)rec.kraft_version;
 	return true;
 }
 

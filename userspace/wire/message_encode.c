@@ -9,6 +9,7 @@ struct encode {
 	struct writer *w;
 	int16_t version;
 	bool flexible;
+	size_t *spliced; /* NULL, or only the sizes of splices are wanted, added up here */
 };
 
 static int64_t number_at(uint8_t type, const void *at)
@@ -100,6 +101,10 @@ static void encode_records(struct encode *e, const struct message_field *f,
 	put_length(e, f, length_of(e, f, data, records->size), 4);
 	if (records->data || !records->source) {
 		buf_add(w->buf, records->data, records->data ? records->size : 0);
+		return;
+	}
+	if (e->spliced) {
+		*e->spliced += records->size;
 		return;
 	}
 	check(w->splice_count < w->splice_max);
@@ -234,7 +239,7 @@ static void encode_struct(struct encode *e, const struct message *m, const void 
 
 void message_encode(const struct message *m, int16_t version, struct writer *w, const void *in)
 {
-	struct encode e = { w, version, version >= m->flexible };
+	struct encode e = { w, version, version >= m->flexible, NULL };
 
 	check(version >= m->min && version <= m->max);
 	encode_struct(&e, m, in);
@@ -242,15 +247,14 @@ void message_encode(const struct message *m, int16_t version, struct writer *w, 
 
 size_t message_size(const struct message *m, int16_t version, const void *in)
 {
-	struct wire_splice splice[64];
 	struct buf b = { 0 };
-	struct writer w = { .buf = &b, .splice = splice, .splice_max = 64 };
-	size_t size;
+	struct writer w = writer_of(&b);
+	size_t size = 0;
+	struct encode e = { &w, version, version >= m->flexible, &size };
 
-	message_encode(m, version, &w, in);
-	size = b.size;
-	for (size_t i = 0; i < w.splice_count; i++)
-		size += splice[i].size;
+	check(version >= m->min && version <= m->max);
+	encode_struct(&e, m, in);
+	size += b.size;
 	buf_fini(&b);
 	return size;
 }
