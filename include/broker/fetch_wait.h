@@ -29,8 +29,8 @@ enum fetch_wait_state { FETCH_IDLE, FETCH_WAITING, FETCH_CLAIMED };
 
 struct fetch_wait {
 	_Atomic(uint32_t) refs;
-	_Atomic(int) state;          /* enum fetch_wait_state */
-	_Atomic(int64_t) bytes_left; /* until min bytes; counts down */
+	_Atomic(int) state;                 /* enum fetch_wait_state */
+	_Atomic(int64_t) bytes_left;        /* until min bytes; counts down */
 	_Atomic(struct fetch_slot *) dirty; /* newest first */
 	struct fetch_slot *taken;           /* home: off the stack, oldest first */
 	int home;
@@ -42,9 +42,9 @@ struct fetch_wait {
 struct fetch_slot {
 	struct work join;
 	struct work leave;
-	struct mail mail; /* tells home that it has left */
-	struct list subscriber; /* strand: on partition->subscribers */
-	struct partition *part; /* a reference */
+	struct mail mail;        /* tells home that it has left */
+	struct list subscriber;  /* strand: on partition->subscribers */
+	struct partition *part;  /* a reference */
 	struct fetch_wait *wait; /* a reference */
 	_Atomic(bool) is_dirty;
 	struct fetch_slot *dirty_next;
@@ -64,7 +64,8 @@ void fetch_slot_leave(struct fetch_slot *slot);
  * home.  Sleep until `bytes` more were published.  False: something is dirty already, look again.
  */
 bool fetch_wait_sleep(struct fetch_wait *wait, int64_t bytes);
-/* home.  Timeout or disconnect: true when the caller now owns the fetch, false when woken() is coming. */
+/* home.  Timeout or disconnect: true when the caller now owns the fetch, false when woken() is
+ * coming. */
 bool fetch_wait_claim(struct fetch_wait *wait);
 
 /*

@@ -53,6 +53,7 @@ struct partition_facts {
 };
 
 struct partition_append;
+struct partitions;
 struct log_home;
 
 struct partition {
@@ -75,19 +76,26 @@ struct partition {
 	_Atomic(uint32_t) log_pins;
 
 	/* ---- strand ---- */
-	struct list subscribers; /* of struct fetch_slot */
+	struct list subscribers;           /* of struct fetch_slot */
 	struct partition_append *deferred; /* by last offset: acks=all, not committed yet */
 	struct partition_append **deferred_end;
-	bool is_open;
+	struct topic_settings *settings;
+	bool is_open;   /* or never will be: the strand runs */
+	bool is_leader; /* the facts' role */
+	bool is_dying;
 
-	/* ---- the registry's (partitions.c) ---- */
-	struct log_home *home;   /* its log directory */
-	int parked_on;           /* reactor, while it is opened */
+	struct rcu_head rcu;
+	/* ---- the registry's: partitions_private.h ---- */
+	struct partitions *registry;
+	struct log_home *home; /* its log directory */
+	int parked_on;         /* reactor, while it is opened */
+	bool is_new;           /* its directory may be missing */
+	uint32_t open_tries;
 	struct work open_work;
 	struct mail mail;
+	struct mail wanted;
 	struct list link;
 	_Atomic(bool) is_wanted; /* somebody waits for it to be opened */
-	bool is_new;             /* its directory may be missing */
 };
 
 /* any */
@@ -172,15 +180,23 @@ struct partition_change { /* what the image says of it now */
 	bool is_leader; /* this broker is */
 };
 
-struct partition *partition_new(struct uuid topic_id, struct str topic, int32_t index,
-                                struct topic_settings *settings);
-/* strand: the log is there; err: it cannot be opened. */
-void partition_opened(struct partition *p, struct log *log, int err);
-void partition_failed(struct partition *p); /* any strand holder: its storage cannot be trusted */
-/* reactor; each is posted to the strand. */
+/* A reference; of settings it takes one of its own. */
+struct partition *partition_new(struct partitions *registry, struct uuid topic_id, struct str topic,
+                                int32_t index, struct topic_settings *settings);
+/* What the log's options need: arg is the partition. */
+void partition_log_options(struct partition *p, struct log_options *ret);
+/* worker, before anybody else knows the log: where read_committed ends. */
+struct log_mark partition_stable_mark(struct log *log);
+/*
+ * On the reactor that parked the strand: the log is there, or NULL: it cannot be opened.  The
+ * strand goes on.
+ */
+void partition_opened(struct partition *p, struct log *log, struct log_mark stable);
+/* reactor; each is posted to the strand, where it is done in this order. */
 void partition_change(struct partition *p, const struct partition_change *change);
 void partition_configure(struct partition *p, struct topic_settings *settings);
 void partition_retain(struct partition *p);
-void partition_die(struct partition *p);
+void partition_fail(struct partition *p); /* its storage cannot be trusted any more */
+void partition_die(struct partition *p);  /* the topic is gone, or its replica here */
 
 #endif

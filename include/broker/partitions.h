@@ -57,9 +57,10 @@ void partitions_changed(struct partitions *p, const struct image *old, const str
 /* reactor.  The broker's dynamic configs changed. */
 void partitions_configure(struct partitions *p, const struct config *config,
                           const struct image *image);
-/* reactor 0.  Retention, checkpoints and removals begin; and end. */
+/* reactor 0.  Retention, checkpoints and removals begin. */
 void partitions_start(struct partitions *p);
-void partitions_stop(struct partitions *p);
+/* reactor 0.  No more jobs; stopped(arg), on reactor 0, when those under way have ended. */
+void partitions_stop(struct partitions *p, void (*stopped)(void *arg), void *arg);
 /*
  * worker, reactors stopped.  Closes every log; clean: so that log_dir_end() may follow for each
  * directory whose error is 0 (ret_err, one a directory; NULL: nobody asks).

@@ -163,6 +163,8 @@ enum settled log_settle(struct log *log);
 /* ---- the strand's other work ---- */
 
 int64_t log_start_offset(const struct log *log);   /* any */
+/* any; what the checkpoint of log starts is to say: -1 when the first segment's name says it. */
+int64_t log_start_to_keep(const struct log *log);
 int64_t log_end_offset(const struct log *log);     /* any */
 int64_t log_recovery_point(const struct log *log); /* any */
 int32_t log_latest_epoch(const struct log *log);   /* strand */

@@ -176,7 +176,8 @@ struct fetch_slot *fetch_wait_take(struct fetch_wait *wait)
 
 void fetch_slots_publish(struct list *subscribers, int64_t bytes, bool urgent)
 {
-	list_each (pos, subscribers) {
+	list_each(pos, subscribers)
+	{
 		struct fetch_slot *slot = list_entry(pos, struct fetch_slot, subscriber);
 		int64_t left;
 

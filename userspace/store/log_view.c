@@ -171,6 +171,15 @@ int64_t log_start_offset(const struct log *log)
 	return log_view(log)->start_offset;
 }
 
+int64_t log_start_to_keep(const struct log *log)
+{
+	const struct log_view *view = log_view(log);
+
+	return view->count && view->at[0].segment->base_offset == view->start_offset
+	               ? -1
+	               : view->start_offset;
+}
+
 struct log_mark log_end_mark(const struct log *log)
 {
 	return log_mark_read(&log->end);
