@@ -12,7 +12,8 @@
 
 /*
  * Appends to a buffer.  Records that are not in memory are spliced: their length is written, and
- * the place and the source are noted so that the sender can put the bytes there itself.
+ * the place and the source are noted so that the sender can put the bytes there itself.  The
+ * array of splices grows; its memory is the caller's (mem_free), who may use it again.
  */
 struct wire_splice {
 	size_t at;     /* in buf: the bytes belong before this position */
@@ -22,9 +23,10 @@ struct wire_splice {
 
 struct writer {
 	struct buf *buf;
-	struct wire_splice *splice; /* NULL: a source in a message is a bug */
+	bool can_splice; /* false: a source in a message is a bug */
+	struct wire_splice *splice;
 	size_t splice_count;
-	size_t splice_max;
+	size_t splice_capacity;
 };
 
 static inline struct writer writer_of(struct buf *buf)

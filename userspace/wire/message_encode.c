@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/varint.h"
 #include "message_private.h"
 #include "wire/message.h"
@@ -107,7 +108,8 @@ static void encode_records(struct encode *e, const struct message_field *f,
 		*e->spliced += records->size;
 		return;
 	}
-	check(w->splice_count < w->splice_max);
+	check(w->can_splice);
+	w->splice = mem_grow(w->splice, w->splice_count, &w->splice_capacity, sizeof(*w->splice));
 	w->splice[w->splice_count++] =
 		(struct wire_splice){ w->buf->size, records->size, records->source };
 }
