@@ -6,5 +6,13 @@
 
 /* The handlers that there are, one of each API: userspace/broker/api/NOUN.c. */
 void api_api_versions(struct call *call);
+void api_produce(struct call *call);
+void api_fetch(struct call *call);
+void api_list_offsets(struct call *call);
+void api_metadata(struct call *call);
+void api_offset_for_leader_epoch(struct call *call);
+void api_init_producer_id(struct call *call);
+void api_delete_records(struct call *call);
+void api_describe_log_dirs(struct call *call);
 
 #endif

@@ -60,7 +60,11 @@ struct call {
 	int16_t version;
 	int32_t correlation_id;
 	struct str client_id; /* data NULL: null */
-	void *request;        /* struct produce_request and so on; points into the frame */
+	/*
+	 * struct produce_request and so on; points into the frame.  NULL: ApiVersions of a version
+	 * that nobody knows, to be answered as version 0.
+	 */
+	void *request;
 	struct frame *frame;  /* frame_get() to keep its bytes; NULL: they are in the arena */
 	uint32_t frame_size;  /* of this request */
 	struct str principal; /* "User:ANONYMOUS" */
@@ -75,6 +79,7 @@ struct call {
 	void (*on_detach)(struct call *self);
 
 	/* ---- the call's own ---- */
+	struct shard *shard;
 	struct conn *conn; /* NULL: detached */
 	struct list link;  /* on the connection, in order of requests */
 	_Atomic(int) pending;
@@ -83,10 +88,13 @@ struct call {
 	struct mail mail;
 	struct timer timer;
 	void (*fire)(struct call *self);
-	int state;      /* enum in call.c */
+	int state;       /* enum call_state */
+	bool is_awaited; /* parts run, or mail to it is under way */
 	bool is_last;    /* the connection ends behind it */
 	struct buf out;  /* size, header, body */
 	struct buf side; /* bytes of small slices */
+	struct wire_splice *splice;
+	size_t splice_capacity;
 	struct call_segment *segment;
 	size_t segment_capacity;
 	uint32_t segment_count;
@@ -108,7 +116,9 @@ void call_close(struct call *call);
 
 /*
  * Parts: resume(call) runs at home, in a later turn, when call_part_done() was called `count`
- * times (count > 0).  Who runs elsewhere writes its own part and nothing else of the call.
+ * times (count > 0).  Who runs elsewhere writes its own part and nothing else of the call.  A call
+ * answered before that, by a timer that won call_claim(), keeps its memory until the last part is
+ * done, and resume() does not run.
  */
 void call_begin_parts(struct call *call, int count, void (*resume)(struct call *self));
 void call_part_done(struct call *call); /* any reactor; the last one ends its use of the call */

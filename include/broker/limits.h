@@ -19,6 +19,7 @@ enum {
 	LIMIT_DECODE_BYTES_MAX = 1 << 30,     /* and never more */
 	LIMIT_ANSWER_ARENA_BYTES = 512 << 20, /* arena while answering */
 	LIMIT_SLICE_COPY_BYTES = 8 * 1024,    /* smaller slices of files are gathered in memory */
+	LIMIT_UNSENT_BYTES = 64 * 1024,       /* of answers: with more no request is begun */
 	LIMIT_SEND_TURN_BYTES = 1024 * 1024,  /* of a connection in one go */
 	LIMIT_CALLS_A_TURN = 32,              /* requests of a connection in one go */
 	LIMIT_POOL_CHUNKS = 64,               /* free receive chunks kept by a reactor */

@@ -26,6 +26,7 @@ static void free_if_left(struct conn *c)
 		return;
 	buf_fini(&c->stash);
 	mem_free(c);
+	shard->alive--;
 	shard_look(shard);
 }
 
@@ -35,6 +36,7 @@ static void let_go_input(struct conn *c)
 	frame_put(c->large);
 	c->in = c->large = NULL;
 	c->begin = c->end = 0;
+	c->is_hungry = false;
 }
 
 void conn_end(struct conn *c)
@@ -194,6 +196,8 @@ static void make_room(struct conn *c)
 		c->begin = c->end = 0;
 	if (c->in && c->in->capacity - c->end >= ROOM_MIN)
 		return;
+	if (c->in && !c->begin && c->in->capacity > c->end)
+		return; /* another chunk would have no more */
 	next = frame_chunk();
 	if (c->in)
 		memcpy(next->data, c->in->data + c->begin, have);
@@ -243,7 +247,7 @@ static ssize_t receive(struct conn *c)
 
 /* ---- input ---- */
 
-static void post_again(struct conn *c)
+void conn_post(struct conn *c)
 {
 	if (c->is_posted)
 		return;
@@ -255,7 +259,7 @@ static bool may_start(const struct conn *c, const struct cut_frame *f)
 {
 	bool is_produce = f->size >= 2 && load_be16(f->data) == API_PRODUCE;
 
-	if (c->is_full)
+	if (c->is_full || c->unsent > LIMIT_UNSENT_BYTES)
 		return false;
 	if (!c->running)
 		return true;
@@ -279,11 +283,13 @@ static void rest(struct conn *c)
 
 static void ended(struct conn *c, ssize_t err)
 {
-	if (err && err != -ECONNRESET && err != -EPIPE)
+	if (!err) {
+		c->is_ending = true; /* who has only stopped writing may still read */
+		return;
+	}
+	if (err != -ECONNRESET && err != -EPIPE)
 		diag_limited(&c->server->say_closed, DIAG_WARN, "conn", "%s:%u: %s", c->peer.host,
 		             c->peer.port, strerror((int)-err));
-	if (!err)
-		(void)conn_send(c); /* who has only stopped writing may still read */
 	conn_end(c);
 }
 
@@ -303,7 +309,7 @@ static void take_input(struct conn *c)
 				return;
 			}
 			if (!left--) {
-				post_again(c);
+				conn_post(c);
 				return;
 			}
 			if (dispatch(c, f.data, f.size, f.frame))
@@ -322,19 +328,29 @@ static void take_input(struct conn *c)
 	}
 }
 
+static void send_or_end(struct conn *c)
+{
+	if (!c->is_dead && !conn_send(c))
+		conn_end(c);
+}
+
 void conn_pump(struct conn *c)
 {
 	if (c->is_pumping || c->is_dead)
 		return;
 	c->is_pumping = true;
+	send_or_end(c);
 	do {
 		take_input(c);
-		if (!c->is_dead && !conn_send(c))
-			conn_end(c);
-	} while (!c->is_dead && !c->is_ending && c->is_blocked && !c->running && !c->is_full);
+		send_or_end(c);
+	} while (!c->is_dead && !c->is_ending && c->is_blocked && !c->running && !c->is_full &&
+	         !c->is_posted);
 
-	if (!c->is_dead && c->is_ending && !c->call_count)
-		conn_end(c);
+	if (!c->is_dead && c->is_ending) {
+		let_go_input(c);
+		if (!c->call_count)
+			conn_end(c);
+	}
 	if (!c->is_dead)
 		rest(c);
 	c->is_pumping = false;
@@ -451,6 +467,7 @@ struct sock_owner *conn_start(struct conn_listener *listener, struct sock *sock)
 	}
 	atomic_fetch_add_explicit(&server->open, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&shard->open, 1, memory_order_relaxed);
+	shard->alive++;
 	shard_count(shard, SHARD_ACCEPTED);
 	c = mem_zalloc(sizeof(*c));
 	c->owner.event = on_event;

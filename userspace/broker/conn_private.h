@@ -32,10 +32,12 @@ struct shard {
 	struct list conns;
 	struct call *free_call;
 	uint32_t free_count;
+	uint32_t alive; /* connections that are not freed yet */
 	_Atomic(uint32_t) open;
 	_Atomic(uint32_t) calls;
 	_Atomic(uint64_t) counter[SHARD_COUNTERS];
-	struct mail mail;
+	struct mail drain;
+	struct mail force;
 	bool is_stopping;
 	bool is_forced;
 	bool is_stopped;
@@ -84,6 +86,7 @@ struct conn {
 	void *ip; /* what ip_enter() gave */
 
 	struct list calls; /* oldest first: running, or answered and not yet sent */
+	size_t unsent;     /* bytes of answers */
 	uint32_t call_count;
 	uint32_t running; /* of calls */
 	bool runs_produce; /* all that run are Produce */
@@ -113,6 +116,7 @@ struct conn {
 struct sock_owner *conn_start(struct conn_listener *listener, struct sock *sock);
 /* Goes on with whatever can go on; the connection may be gone afterwards. */
 void conn_pump(struct conn *c);
+void conn_post(struct conn *c);  /* the same in a later turn */
 void conn_drain(struct conn *c); /* no more requests */
 void conn_end(struct conn *c);
 /* The peer broke the protocol: says so, no more input. */
@@ -123,7 +127,11 @@ bool conn_send(struct conn *c);
 
 /* ---- calls ---- */
 
-enum call_state { CALL_RUNNING, CALL_ANSWERED };
+enum call_state {
+	CALL_RUNNING,
+	CALL_ANSWERED,
+	CALL_ENDED, /* it left its connection; parts of it still run */
+};
 
 struct call_segment {
 	struct file *file; /* NULL: memory */
@@ -134,9 +142,11 @@ struct call_segment {
 
 /* Of the connection, running. */
 struct call *call_new(struct conn *c, size_t frame_size);
-/* Sent, or never to be: leaves its connection and goes to the pool. */
+/* Sent, or never to be: leaves its connection and goes to the pool when no part of it runs. */
 void call_end(struct call *call);
 void call_pool_fini(struct shard *s);
+/* Its answer is laid out: in its turn it is sent. */
+void call_answered(struct call *call);
 /* Starts the request; false: the protocol was broken (conn_broken() has been called). */
 bool dispatch(struct conn *c, const uint8_t *data, size_t size, struct frame *frame);
 

@@ -18,7 +18,7 @@ static const struct limit limits[] = {
 	{ "structures of a request", "bytes of a call", "64 KiB and 32 times the request",
 	  "the connection is closed" },
 	{ "structures of an answer", "bytes of a call", "512 MiB", "the handler answers an error" },
-	{ "answers not yet sent", "calls of a connection", "1, or 5 of Produce",
+	{ "answers not yet sent", "bytes of a connection", "64 KiB and the answers that pass it",
 	  "reading stops; closed after connections.max.idle.ms without progress" },
 	{ "run of a partition", "items, bytes, time", "64, 256 KiB, 200 us",
 	  "the rest waits for the next run, behind other partitions" },

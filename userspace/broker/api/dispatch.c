@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/check.h"
+#include "broker/api.h"
+#include "broker/api_admin.h"
+#include "broker/call.h"
+
+/*
+ * Who answers what, by key; what is not here is not advertised.  Nothing but the table is in this
+ * file: a test that needs other handlers brings its own.
+ */
+enum { ALL = -1 };
+#define ON_BROKER     true, false
+#define ON_CONTROLLER false, true
+#define ON_BOTH       true, true
+
+const struct api_handler api_handlers[] = {
+	{ API_API_VERSIONS, ALL, ON_BOTH, api_api_versions },
+	{ API_CREATE_TOPICS, ALL, ON_BOTH, api_create_topics },
+	{ API_DELETE_TOPICS, ALL, ON_BOTH, api_delete_topics },
+	{ API_DESCRIBE_CONFIGS, ALL, ON_BOTH, api_describe_configs },
+	{ API_ALTER_CONFIGS, ALL, ON_BOTH, api_alter_configs },
+	{ API_CREATE_PARTITIONS, ALL, ON_BOTH, api_create_partitions },
+	{ API_ELECT_LEADERS, ALL, ON_BOTH, api_elect_leaders },
+	{ API_INCREMENTAL_ALTER_CONFIGS, ALL, ON_BOTH, api_incremental_alter_configs },
+	{ API_ALTER_PARTITION_REASSIGNMENTS, ALL, ON_BOTH, api_alter_partition_reassignments },
+	{ API_LIST_PARTITION_REASSIGNMENTS, ALL, ON_BOTH, api_list_partition_reassignments },
+	{ API_ALTER_CLIENT_QUOTAS, ALL, ON_BOTH, api_alter_client_quotas },
+	{ API_DESCRIBE_QUORUM, ALL, ON_BOTH, api_describe_quorum },
+	{ API_ALTER_PARTITION, ALL, ON_CONTROLLER, api_alter_partition },
+	{ API_UPDATE_FEATURES, ALL, ON_BOTH, api_update_features },
+	{ API_DESCRIBE_CLUSTER, ALL, ON_BOTH, api_describe_cluster },
+	{ API_BROKER_REGISTRATION, ALL, ON_CONTROLLER, api_broker_registration },
+	{ API_BROKER_HEARTBEAT, ALL, ON_CONTROLLER, api_broker_heartbeat },
+	{ API_UNREGISTER_BROKER, ALL, ON_BOTH, api_unregister_broker },
+	{ API_ALLOCATE_PRODUCER_IDS, ALL, ON_CONTROLLER, api_allocate_producer_ids },
+	{ API_CONTROLLER_REGISTRATION, ALL, ON_CONTROLLER, api_controller_registration },
+	{ API_ASSIGN_REPLICAS_TO_DIRS, ALL, ON_CONTROLLER, api_assign_replicas_to_dirs },
+	{ API_LIST_CONFIG_RESOURCES, ALL, ON_BROKER, api_list_config_resources },
+	{ API_DESCRIBE_TOPIC_PARTITIONS, ALL, ON_BROKER, api_describe_topic_partitions },
+};
+const size_t api_handler_count = array_count(api_handlers);
