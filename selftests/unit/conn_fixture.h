@@ -24,6 +24,7 @@
 #include "base/mem.h"
 #include "broker/api.h"
 #include "broker/broker.h"
+#include "broker/conn.h"
 #include "broker/diag.h"
 #include "wire/api_versions.h"
 #include "wire/fetch.h"

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "message_fill.h"
 #include "wire/api_table.h"
 #include "wire/fetch.h"
