@@ -24,10 +24,13 @@
  *	string    struct str, data NULL is null
  *	bytes     struct span, data NULL is null
  *	records   struct records
- *	[]T       T *name; uint32_t name_count.  In a nullable field, NULL is null and an empty
- *array is WIRE_EMPTY; elsewhere the pointer of an empty array does not matter T?        a nullable
- *struct is a pointer, NULL is null A field that a version does not have is its default after
- *decoding, and is left out of the encoding.
+ *	[]T       T *name; uint32_t name_count.  In a nullable field NULL is null and an empty array
+ *	          is WIRE_EMPTY; elsewhere the pointer of an empty array does not matter
+ *	T?        a pointer, NULL is null.  The rare T? whose default is not null (Kafka's generator
+ *	          makes one where a definition forgets to say null) points to a constant by default
+ *
+ * A field that a version does not have is its default after decoding, and is left out of the
+ * encoding.
  */
 extern char wire_empty[1];
 #define WIRE_EMPTY ((void *)wire_empty)
@@ -66,11 +69,11 @@ struct message_field {
 	bool is_ignorable;
 	bool is_inflexible; /* not compact even in flexible versions */
 	bool null_default;
-	int16_t tag;      /* -1: none */
-	int16_t tag_from; /* version from which the tag holds */
-	int16_t min, max; /* versions that have it */
-	int16_t null_min; /* versions from which it may be null; -1: never */
-	int64_t number;   /* default; of strings only "" and null exist */
+	int16_t tag;          /* -1: none */
+	int16_t min, max;     /* versions that have it */
+	int16_t null_min;     /* versions from which it may be null; -1: never */
+	int64_t number;       /* default; of strings only "" and null exist */
+	const void *instance; /* default of a nullable struct that is not null */
 };
 
 struct message {

@@ -5,7 +5,7 @@
  *
  *	api KEY Name listeners broker controller [latest-unstable]
  *	request versions A..B [flexible N+]
- *		field   type   [versions] [tag N [from V]] [= default] [ignorable] [inflexible]
+ *		field   type   [versions] [tag N] [= default] [ignorable] [inflexible]
  *	response versions ...
  *	message name [id N] versions ...
  *
@@ -40,7 +40,7 @@ struct field {
 	bool is_ignorable;
 	bool is_inflexible;
 	bool null_default;
-	int min, max, null_min, tag, tag_from;
+	int min, max, null_min, tag;
 	char number[32];
 };
 
@@ -202,8 +202,6 @@ static bool add_field(struct msg *m, struct strct *s, char **token, int count)
 			versions(token[i], &f->min, &f->max);
 		else if (!strcmp(token[i], "tag") && i + 1 < count)
 			f->tag = atoi(token[++i]);
-		else if (!strcmp(token[i], "from") && i + 1 < count)
-			f->tag_from = atoi(token[++i]);
 		else if (!strcmp(token[i], "=") && i + 1 < count)
 			set_default(f, token[++i]);
 		else if (!strcmp(token[i], "ignorable"))
@@ -218,6 +216,8 @@ static bool add_field(struct msg *m, struct strct *s, char **token, int count)
 		fail("a struct may be null in all of its versions or in none");
 	if (f->tag >= 0 && f->type && !strcmp(f->type, "records"))
 		fail("records have no tag");
+	if (f->tag >= 0 && f->min < m->flexible)
+		fail("a tag needs a flexible version");
 	return is_new;
 }
 
@@ -301,6 +301,24 @@ static void emit_header(FILE *out, struct msg *m)
 	        n, n, n);
 }
 
+/* A nullable struct that is not null by default points to a constant, which is all zero. */
+static bool wants_instance(const struct field *f)
+{
+	return f->sub && !f->is_array && f->null_min >= 0 && !f->null_default;
+}
+
+static void emit_instance(const struct field *f)
+{
+	for (int i = 0; i < f->sub->field_count; i++) {
+		const struct field *inner = &f->sub->field[i];
+
+		if (strcmp(inner->number, "0") || inner->null_min >= 0 ||
+		    (!inner->is_array && (inner->sub || type_at(inner->type) > type_at("uuid"))))
+			fail("%s is null by default, or all of its struct is zero", f->name);
+	}
+	fprintf(tables, "static const struct %s %s_instance;\n", f->sub->c_name, f->sub->c_name);
+}
+
 static void emit_field(const struct strct *s, const struct field *f)
 {
 	fprintf(tables, "\t{ .name = \"%s\", .offset = offsetof(struct %s, %s), ", f->name,
@@ -312,12 +330,13 @@ static void emit_field(const struct strct *s, const struct field *f)
 		fprintf(tables, ".type = WIRE_STRUCT, .sub = &%s_message, ", f->sub->c_name);
 	else
 		fprintf(tables, ".type = %s, ", types[type_at(f->type)].constant);
+	if (wants_instance(f))
+		fprintf(tables, ".instance = &%s_instance, ", f->sub->c_name);
 	fprintf(tables,
-	        ".is_ignorable = %d, .is_inflexible = %d, .null_default = %d, .tag = %d, .tag_from "
-	        "= %d, "
+	        ".is_ignorable = %d, .is_inflexible = %d, .null_default = %d, .tag = %d, "
 	        ".min = %d, .max = %d, .null_min = %d, .number = INT64_C(%s) },\n",
-	        f->is_ignorable, f->is_inflexible, f->null_default, f->tag, f->tag_from, f->min,
-	        f->max, f->null_min, f->number);
+	        f->is_ignorable, f->is_inflexible, f->null_default, f->tag, f->min, f->max,
+	        f->null_min, f->number);
 }
 
 static void emit_tables(const struct msg *m)
@@ -327,6 +346,10 @@ static void emit_tables(const struct msg *m)
 	for (int i = m->struct_count - 1; i >= 0; i--) {
 		const struct strct *s = &m->st[i];
 
+		for (int j = 0; j < s->field_count; j++) {
+			if (wants_instance(&s->field[j]))
+				emit_instance(&s->field[j]);
+		}
 		if (s->field_count)
 			fprintf(tables, "static const struct message_field %s_fields[] = {\n",
 			        s->c_name);

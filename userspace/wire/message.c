@@ -64,7 +64,9 @@ static void set_default(const struct message_field *f, void *out)
 		((struct span *)at)->data = f->null_default ? NULL : (const uint8_t *)WIRE_EMPTY;
 		break;
 	case WIRE_STRUCT:
-		if (!field_is_pointer(f))
+		if (field_is_pointer(f))
+			*(const void **)at = f->instance;
+		else
 			message_defaults(f->sub, at);
 		break;
 	default:
@@ -112,7 +114,7 @@ static size_t smallest_struct(const struct message *m, int16_t version, bool fle
 	for (uint32_t i = 0; i < m->field_count; i++) {
 		const struct message_field *f = &m->field[i];
 
-		if (field_has(f, version) && !field_is_tagged(f, version, flexible))
+		if (field_has(f, version) && !field_is_tagged(f, flexible))
 			size += smallest(f, version, flexible);
 	}
 	return size;
@@ -207,7 +209,15 @@ static void decode_array(struct decode *d, const struct message_field *f, void *
 		decode_value(d, f, array + (size_t)i * size);
 }
 
-static void decode_field(struct decode *d, const struct message_field *f, void *out)
+/* Before a nullable struct: negative for null.  In a tag it is a varint, and 0 is null as well. */
+static bool take_presence(struct decode *d, bool in_tag)
+{
+	bool present = in_tag ? (int32_t)reader_uvarint(d->r) > 0 : (int8_t)reader_u8(d->r) >= 0;
+
+	return present && !d->r->err;
+}
+
+static void decode_field(struct decode *d, const struct message_field *f, bool in_tag, void *out)
 {
 	void *at = FIELD_AT(f, out);
 
@@ -216,7 +226,7 @@ static void decode_field(struct decode *d, const struct message_field *f, void *
 	} else if (field_is_pointer(f)) {
 		void *sub = NULL;
 
-		if ((int8_t)reader_u8(d->r) >= 0 && !d->r->err) {
+		if (take_presence(d, in_tag)) {
 			sub = arena_alloc(d->arena, f->sub->size);
 			if (!sub)
 				reader_fail(d->r, -ENOMEM);
@@ -234,8 +244,7 @@ static const struct message_field *find_tag(const struct message *m, int16_t ver
 	for (uint32_t i = 0; i < m->field_count; i++) {
 		const struct message_field *f = &m->field[i];
 
-		if (f->tag >= 0 && (uint32_t)f->tag == tag && field_has(f, version) &&
-		    field_is_tagged(f, version, true))
+		if (f->tag >= 0 && (uint32_t)f->tag == tag && field_has(f, version))
 			return f;
 	}
 	return NULL;
@@ -255,7 +264,7 @@ static void decode_tags(struct decode *d, const struct message *m, void *out)
 
 		if (!start || !f)
 			continue;
-		decode_field(&sub, f, out);
+		decode_field(&sub, f, true, out);
 		if (!inside.err && inside.pos != inside.end)
 			inside.err = -EBADMSG;
 		if (inside.err)
@@ -269,8 +278,8 @@ static void decode_struct(struct decode *d, const struct message *m, void *out)
 	for (uint32_t i = 0; i < m->field_count && !d->r->err; i++) {
 		const struct message_field *f = &m->field[i];
 
-		if (field_has(f, d->version) && !field_is_tagged(f, d->version, d->flexible))
-			decode_field(d, f, out);
+		if (field_has(f, d->version) && !field_is_tagged(f, d->flexible))
+			decode_field(d, f, false, out);
 	}
 	if (d->flexible)
 		decode_tags(d, m, out);

@@ -50,8 +50,11 @@ bool field_is_default(const struct message_field *f, const void *in)
 		return f->null_default
 		               ? !*(void *const *)at
 		               : !FIELD_COUNT(f, in) && (*(void *const *)at || f->null_min < 0);
-	if (field_is_pointer(f))
-		return !*(void *const *)at;
+	if (field_is_pointer(f)) {
+		const void *sub = *(void *const *)at;
+
+		return sub ? f->instance && struct_is_default(f->sub, sub) : !f->instance;
+	}
 	switch (f->type) {
 	case WIRE_STRUCT:
 		return struct_is_default(f->sub, at);
@@ -157,7 +160,8 @@ static void encode_value(struct encode *e, const struct message_field *f, const 
 	}
 }
 
-static void encode_field(struct encode *e, const struct message_field *f, const void *in)
+static void encode_field(struct encode *e, const struct message_field *f, bool in_tag,
+                         const void *in)
 {
 	const void *at = FIELD_AT(f, in);
 	const char *array;
@@ -173,7 +177,7 @@ static void encode_field(struct encode *e, const struct message_field *f, const 
 		const void *sub = *(void *const *)at;
 
 		if (sub || field_is_nullable(f, e->version))
-			writer_u8(e->w, sub ? 1 : 0xff);
+			writer_u8(e->w, sub ? 1 : in_tag ? 0 : 0xff);
 		if (sub)
 			encode_struct(e, f->sub, sub);
 	} else {
@@ -183,7 +187,7 @@ static void encode_field(struct encode *e, const struct message_field *f, const 
 
 static bool wants_tag(const struct encode *e, const struct message_field *f, const void *in)
 {
-	return field_has(f, e->version) && field_is_tagged(f, e->version, e->flexible) &&
+	return field_has(f, e->version) && field_is_tagged(f, e->flexible) &&
 	       !field_is_default(f, in);
 }
 
@@ -197,7 +201,7 @@ static void encode_tag(struct encode *e, const struct message_field *f, const vo
 
 	writer_uvarint(e->w, (uint32_t)f->tag);
 	start = b->size;
-	encode_field(e, f, in);
+	encode_field(e, f, true, in);
 	size = b->size - start;
 	prefix = uvarint_size((uint32_t)size);
 	(void)buf_extend(b, prefix);
@@ -232,8 +236,8 @@ static void encode_struct(struct encode *e, const struct message *m, const void 
 	for (uint32_t i = 0; i < m->field_count; i++) {
 		const struct message_field *f = &m->field[i];
 
-		if (field_has(f, e->version) && !field_is_tagged(f, e->version, e->flexible))
-			encode_field(e, f, in);
+		if (field_has(f, e->version) && !field_is_tagged(f, e->flexible))
+			encode_field(e, f, false, in);
 	}
 	if (e->flexible)
 		encode_tags(e, m, in);
