@@ -18,6 +18,7 @@
  *	broker_start()	reactor 0: leads, registers, serves; `ready` when clients can connect
  *	broker_stop()	reactor 0: controlled shutdown, answers what was begun; then reactors_stop()
  *	broker_close()	main thread: closes logs, says that it was clean
+ *	broker_free()	when the reactors are closed, too
  */
 struct config;
 struct metadata;
@@ -61,5 +62,6 @@ void broker_start(struct broker *b);
 void broker_stop(struct broker *b);
 /* 0 when everything was closed and synced. */
 int broker_close(struct broker *b);
+void broker_free(struct broker *b); /* after it and reactors_close() */
 
 #endif

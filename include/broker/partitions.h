@@ -66,6 +66,7 @@ void partitions_stop(struct partitions *p, void (*stopped)(void *arg), void *arg
  * directory whose error is 0 (ret_err, one a directory; NULL: nobody asks).
  */
 void partitions_close(struct partitions *p, bool clean, int *ret_err);
+void partitions_free(struct partitions *p); /* after it and reactors_close() */
 
 /* ---- what handlers ask; reactor, borrowed until the end of the turn ---- */
 

@@ -67,6 +67,11 @@ uint16_t listener_port(const struct listener *l);
 void listener_close(struct listener *l); /* reactor 0; no accepted() after it returned on any
                                             reactor but those under way */
 
+/* worker.  The first address that the resolver gives for a name, numeric.  -ENOENT, -EAGAIN. */
+int host_resolve(const char *name, char ret_host[64]) must_check;
+/* worker.  What this machine calls itself: its canonical name, as far as it is known. */
+void host_name(char *ret, size_t size);
+
 /* reactor.  A numeric host.  owner->event(SOCK_WRITABLE) follows; sock_send() then works or says
  * why not. */
 int sock_connect(const char *host, uint16_t port, struct sock_owner *owner,

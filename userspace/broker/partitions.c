@@ -384,8 +384,10 @@ static void note_found(struct partitions *p, struct log_home *home)
 	}
 }
 
-static void partitions_free(struct partitions *p)
+void partitions_free(struct partitions *p)
 {
+	if (!p)
+		return;
 	for (uint32_t i = 0; i < p->home_count; i++) {
 		struct list *node;
 
@@ -503,7 +505,6 @@ void partitions_close(struct partitions *p, bool clean, int *ret_err)
 	mem_free(c.err);
 	mem_free(c.point);
 	mem_free(c.part);
-	partitions_free(p);
 }
 
 /* ---- what is told ---- */

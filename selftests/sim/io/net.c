@@ -654,3 +654,17 @@ void net_fini(void)
 	while ((node = list_pop(&listeners)))
 		listener_put(list_entry(node, struct listener, link));
 }
+
+/* ---- names: the simulated machine has one address ---- */
+
+int host_resolve(const char *name, char ret_host[64])
+{
+	(void)name;
+	snprintf(ret_host, 64, "127.0.0.1");
+	return 0;
+}
+
+void host_name(char *ret, size_t size)
+{
+	snprintf(ret, size, "localhost");
+}
