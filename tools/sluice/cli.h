@@ -72,11 +72,13 @@ enum { CLI_TIMEOUT_MS = 15000 };
 int cmd_topic(struct cli *cli);
 int cmd_produce(struct cli *cli);
 int cmd_consume(struct cli *cli);
+int cmd_log(struct cli *cli);
 int cmd_storage(struct cli *cli);
 
 extern const char topic_help[];
 extern const char produce_help[];
 extern const char consume_help[];
+extern const char log_help[];
 extern const char storage_help[];
 
 #endif

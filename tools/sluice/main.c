@@ -11,6 +11,7 @@ static const char help[] =
 	"  sluice topic create|list|describe|delete\n"
 	"  sluice produce TOPIC            records from standard input\n"
 	"  sluice consume TOPIC            records to standard output\n"
+	"  sluice log dump FILE...         batches, records, index entries, checkpoints\n"
 	"  sluice storage random-uuid|format|info\n"
 	"\n"
 	"  sluice COMMAND --help           what COMMAND takes\n"
@@ -20,9 +21,8 @@ static const char help[] =
 	"Exit status: 0, 1 when the work failed, 2 when it was asked for wrongly.\n";
 
 static const struct cli_command command[] = {
-	{ "topic", cmd_topic, topic_help },
-	{ "produce", cmd_produce, produce_help },
-	{ "consume", cmd_consume, consume_help },
+	{ "topic", cmd_topic, topic_help },       { "produce", cmd_produce, produce_help },
+	{ "consume", cmd_consume, consume_help }, { "log", cmd_log, log_help },
 	{ "storage", cmd_storage, storage_help },
 };
 enum { COMMANDS = sizeof(command) / sizeof(command[0]) };
