@@ -43,7 +43,7 @@ static bool out_control(struct out *o, const struct record *r)
 		[CONTROL_LEADER_CHANGE] = &leader_change_message_message,
 		[CONTROL_SNAPSHOT_HEADER] = &snapshot_header_record_message,
 		[CONTROL_SNAPSHOT_FOOTER] = &snapshot_footer_record_message,
-		[CONTROL_KRAFT_VERSION] = &k_raft_version_record_message,
+		[CONTROL_KRAFT_VERSION] = &kraft_version_record_message,
 		[CONTROL_KRAFT_VOTERS] = &voters_record_message,
 	};
 	int type = control_type_decode(r->key);
