@@ -26,6 +26,7 @@ struct partitions;
 struct producer_ids;
 struct fetchers;
 struct conn_server;
+struct validators;
 
 struct broker {
 	_Atomic(const struct config *) config; /* broker_config(); NULL: none, for tests */
@@ -33,6 +34,7 @@ struct broker {
 	struct partitions *partitions;
 	struct producer_ids *producer_ids;
 	struct fetchers *fetchers; /* fetch sessions of each reactor: api/fetch.c */
+	struct validators *validators; /* of batches: api/produce.c */
 	int32_t node_id;
 	struct conn_server *server;
 };

@@ -86,6 +86,14 @@ struct validate_result {
 };
 
 /*
+ * The first of the checks alone (ProduceRequest.validateRecords): exactly one batch, of magic 2.
+ * False: it is refused.  ret->batch is the first batch, also of some that are refused; its data is
+ * NULL where there is none.  Of the rules only api_version and internal count.
+ */
+bool validate_shape(const struct validate_rules *rules, struct span bytes, struct arena *arena,
+                    struct validate_result *ret);
+
+/*
  * `bytes`: the records field of one partition, borrowed and not changed; what follows the first
  * batch and is too short to be one is ignored.  A new batch for VALIDATE_REBUILT is added to
  * *rebuilt, with base offset 0 and no leader epoch.  Messages and record errors live in `arena`;

@@ -75,12 +75,14 @@ static int frame(struct span bytes, struct arena *arena, size_t *ret_size, struc
 	return 0;
 }
 
-/* Exactly one batch of magic 2: true, and it is parsed. */
-static bool find_batch(const struct validate_rules *rules, struct span bytes, struct arena *arena,
-                       struct validate_result *ret)
+/* Of what follows the first batch Kafka's answer has no message. */
+bool validate_shape(const struct validate_rules *rules, struct span bytes, struct arena *arena,
+                    struct validate_result *ret)
 {
+	struct str untold = { 0 };
 	size_t size, more;
 
+	*ret = (struct validate_result){ .max_timestamp = BATCH_NO_TIMESTAMP };
 	if (frame(bytes, arena, &size, &ret->message)) {
 		refuse(ret, WIRE_CORRUPT_MESSAGE, false);
 		ret->whole_request = true;
@@ -99,8 +101,7 @@ static bool find_batch(const struct validate_rules *rules, struct span bytes, st
 		refuse(ret, WIRE_UNSUPPORTED_COMPRESSION_TYPE, false);
 		return false;
 	}
-	if (frame((struct span){ bytes.data + size, bytes.size - size }, arena, &more,
-	          &ret->message)) {
+	if (frame((struct span){ bytes.data + size, bytes.size - size }, arena, &more, &untold)) {
 		refuse(ret, WIRE_CORRUPT_MESSAGE, false);
 		return false;
 	}
@@ -475,8 +476,7 @@ void validate_append(const struct validate_rules *rules, struct span bytes, int6
 	const struct batch *b = &ret->batch;
 	int16_t error;
 
-	*ret = (struct validate_result){ .max_timestamp = BATCH_NO_TIMESTAMP };
-	if (!find_batch(rules, bytes, arena, ret))
+	if (!validate_shape(rules, bytes, arena, ret))
 		return;
 	if (b->base_offset != 0 && !rules->internal) {
 		refuse(ret, WIRE_INVALID_RECORD, true);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_API_PRODUCE_H
+#define BROKER_API_PRODUCE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "broker/broker.h"
+#include "broker/call.h"
+#include "broker/metadata.h"
+#include "broker/partitions.h"
+#include "broker/validators.h"
+#include "wire/produce.h"
+
+/*
+ * A Produce request on its way (KafkaApis.handleProduceRequest, ReplicaManager.appendRecords):
+ *
+ *	survey	what it names, each partition once, and whether it is refused as a whole
+ *	submit	each partition in turn: its leader, its batch, its strand
+ *	answer	when every append is done, or acks=all was not reached in time
+ *
+ * struct produce is home's and lives in the call.  Parts may be done after the answer, so they
+ * have memory of their own, and hold the frame.
+ */
+
+/* One append: its partition's until it is done. */
+struct produce_part {
+	struct partition_append append;
+	struct produce_parts *parts;
+	struct buf rebuilt;            /* the batch in another shape */
+	struct validation *validation; /* of a heavy batch */
+	struct partition *opening;     /* a reference, until its log is open */
+	struct work await;
+	uint32_t entry;
+	bool stamps; /* message.timestamp.type=LogAppendTime */
+	_Atomic(bool) is_done;
+};
+
+struct produce_parts {
+	_Atomic(int) pending;    /* parts not done, and home while it submits them */
+	struct produce *produce; /* home's; NULL: answered */
+	struct frame *frame;     /* a reference; NULL: the records are copied behind the parts */
+	struct mail mail;
+	int home;
+	uint32_t used;
+	struct produce_part part[];
+};
+
+/* What is told beside the error of a batch that was not appended. */
+struct produce_refusal {
+	struct str message;
+	const struct validate_record_error *record_error;
+	uint32_t record_error_count;
+	int64_t log_start_offset;
+};
+
+/* A partition that the request names. */
+struct produce_entry {
+	int32_t index;
+	uint32_t topic;
+	uint32_t next; /* of the topic; 0: it is the last */
+	int16_t error; /* without a part: why */
+	bool is_transactional;
+	bool is_refused; /* by its shape, or it does not exist: before any leader is looked for */
+	struct span records;
+	struct produce_part *part;       /* NULL: nothing is appended */
+	struct produce_refusal *refusal; /* NULL: there is no more to tell */
+};
+
+struct produce_topic {
+	struct map_node node;
+	struct str name; /* as the request says it */
+	struct uuid asked_id;
+	struct uuid id; /* zero: there is no such topic */
+	bool is_internal;
+	uint32_t partition_count;
+	uint32_t entry_count;
+	uint32_t first; /* of its entries, 0: none */
+	uint32_t last;
+	uint32_t *by_index; /* the entry of each partition, 0: none; NULL while they are few */
+};
+
+struct produce {
+	struct call *call;
+	const struct produce_request *request;
+	struct produce_parts *parts;
+
+	struct produce_topic *topic;
+	struct produce_entry *entry; /* from 1 on */
+	uint32_t topic_count;
+	uint32_t entry_count;
+	struct map topics; /* while there are many of them */
+
+	/* How far it has come: in the request, then in the entries. */
+	uint32_t at_topic;
+	uint32_t at_partition;
+	struct produce_topic *at;
+	uint32_t at_entry;
+	uint32_t validating; /* heavy batches under way */
+
+	/* Refused as a whole: every partition is answered so. */
+	int16_t error;
+	struct str message;
+	bool has_transactional;
+};
+
+/* What Kafka tells of a refused partition: where its log starts, or -1. */
+bool produce_tells_log_start(int16_t error);
+/* What there is to tell of a refusal; where memory is out, the error alone is told. */
+void produce_refuse(struct produce *p, struct produce_entry *e, int16_t error, struct str message,
+                    int64_t log_start_offset);
+
+/* The entries that can be appended become parts; produce_answer() follows. */
+void produce_submit(struct produce *p);
+/* Ends the call; what is not done is answered with REQUEST_TIMED_OUT. */
+void produce_answer(struct produce *p);
+
+#endif
