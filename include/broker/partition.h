@@ -152,6 +152,9 @@ struct partition_append {
 	/* In the strand.  log.error and the other outcomes are set; may free the append. */
 	void (*done)(struct partition_append *self);
 
+	/* any: it is in the log, with the outcomes set, and only waits to be committed */
+	_Atomic(bool) is_deferred;
+
 	/* the partition's own */
 	struct work work;
 	struct partition *part; /* a reference */

@@ -238,6 +238,7 @@ static void on_appended(struct log_append *log)
 		a->next = NULL;
 		*p->deferred_end = a;
 		p->deferred_end = &a->next;
+		atomic_store_explicit(&a->is_deferred, true, memory_order_release);
 		return;
 	}
 	finish(a);

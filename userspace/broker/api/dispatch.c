@@ -14,6 +14,7 @@ enum { ALL = -1 };
 #define ON_BOTH       true, true
 
 const struct api_handler api_handlers[] = {
+	{ API_PRODUCE, ALL, ON_BROKER, api_produce },
 	{ API_API_VERSIONS, ALL, ON_BOTH, api_api_versions },
 	{ API_CREATE_TOPICS, ALL, ON_BOTH, api_create_topics },
 	{ API_DELETE_TOPICS, ALL, ON_BOTH, api_delete_topics },

@@ -21,31 +21,17 @@
  *	submit	each partition in turn: its leader, its batch, its strand
  *	answer	when every append is done, or acks=all was not reached in time
  *
- * struct produce is home's and lives in the call.  Parts may be done after the answer, so they
- * have memory of their own, and hold the frame.
+ * All of it lives in the call, which is kept until the last part is done even where the answer came
+ * before.
  */
 
 /* One append: its partition's until it is done. */
 struct produce_part {
 	struct partition_append append;
-	struct produce_parts *parts;
-	struct buf rebuilt;            /* the batch in another shape */
-	struct validation *validation; /* of a heavy batch */
-	struct partition *opening;     /* a reference, until its log is open */
-	struct work await;
-	uint32_t entry;
-	bool stamps; /* message.timestamp.type=LogAppendTime */
+	struct call *call;
+	struct buf rebuilt; /* the batch in another shape */
+	bool stamps;        /* message.timestamp.type=LogAppendTime */
 	_Atomic(bool) is_done;
-};
-
-struct produce_parts {
-	_Atomic(int) pending;    /* parts not done, and home while it submits them */
-	struct produce *produce; /* home's; NULL: answered */
-	struct frame *frame;     /* a reference; NULL: the records are copied behind the parts */
-	struct mail mail;
-	int home;
-	uint32_t used;
-	struct produce_part part[];
 };
 
 /* What is told beside the error of a batch that was not appended. */
@@ -85,7 +71,6 @@ struct produce_topic {
 struct produce {
 	struct call *call;
 	const struct produce_request *request;
-	struct produce_parts *parts;
 
 	struct produce_topic *topic;
 	struct produce_entry *entry; /* from 1 on */
@@ -99,6 +84,7 @@ struct produce {
 	struct produce_topic *at;
 	uint32_t at_entry;
 	uint32_t validating; /* heavy batches under way */
+	struct mail mail;
 
 	/* Refused as a whole: every partition is answered so. */
 	int16_t error;
@@ -112,9 +98,9 @@ bool produce_tells_log_start(int16_t error);
 void produce_refuse(struct produce *p, struct produce_entry *e, int16_t error, struct str message,
                     int64_t log_start_offset);
 
-/* The entries that can be appended become parts; produce_answer() follows. */
+/* Appends what can be appended; produce_answer() follows. */
 void produce_submit(struct produce *p);
-/* Ends the call; what is not done is answered with REQUEST_TIMED_OUT. */
+/* Ends the call; what is not committed yet is answered with REQUEST_TIMED_OUT. */
 void produce_answer(struct produce *p);
 
 #endif

@@ -9,15 +9,18 @@ struct answer {
 	uint32_t endpoint_capacity;
 };
 
+static bool is_done(const struct produce_part *part)
+{
+	return atomic_load_explicit(&part->is_done, memory_order_acquire);
+}
+
 static int16_t error_of(const struct produce *p, const struct produce_entry *e)
 {
 	if (p->error)
 		return p->error;
 	if (!e->part)
 		return e->error;
-	if (!atomic_load_explicit(&e->part->is_done, memory_order_acquire))
-		return WIRE_REQUEST_TIMED_OUT;
-	return e->part->append.log.error;
+	return is_done(e->part) ? e->part->append.log.error : WIRE_REQUEST_TIMED_OUT;
 }
 
 /* ---- KIP-951: who leads ---- */
@@ -75,9 +78,8 @@ static void tell_append(const struct produce_part *part,
 {
 	const struct log_append *log = &part->append.log;
 
-	if (!atomic_load_explicit(&part->is_done, memory_order_acquire))
-		return;
-	if (log->error) {
+	/* One that is not done is written: only its commit is missing. */
+	if (is_done(part) && log->error) {
 		if (produce_tells_log_start(log->error))
 			ret->log_start_offset = log->log_start_offset;
 		return;

@@ -5,6 +5,7 @@
 enum {
 	SUBMIT_TURN = 64, /* partitions */
 	SUBMIT_TURN_BYTES = 256 * 1024,
+	TIMEOUT_LATER_MS = 10,
 };
 
 bool produce_tells_log_start(int16_t error)
@@ -33,100 +34,6 @@ void produce_refuse(struct produce *p, struct produce_entry *e, int16_t error, s
 	if (e->refusal)
 		*e->refusal = (struct produce_refusal){ .message = message,
 			                                .log_start_offset = log_start_offset };
-}
-
-/* ---- parts ---- */
-
-static void parts_free(struct produce_parts *parts)
-{
-	for (uint32_t i = 0; i < parts->used; i++) {
-		struct produce_part *part = &parts->part[i];
-
-		buf_fini(&part->rebuilt);
-		if (part->validation)
-			validation_fini(part->validation);
-		mem_free(part->validation);
-	}
-	frame_put(parts->frame);
-	mem_free(parts);
-}
-
-/* At home, when nobody uses the parts any more. */
-static void parts_end(struct produce_parts *parts)
-{
-	if (parts->produce)
-		produce_answer(parts->produce);
-	parts_free(parts);
-}
-
-static void on_last_part(struct mail *mail)
-{
-	parts_end(container_of(mail, struct produce_parts, mail));
-}
-
-static bool let_go(struct produce_parts *parts)
-{
-	return atomic_fetch_sub_explicit(&parts->pending, 1, memory_order_acq_rel) == 1;
-}
-
-/* In the strand. */
-static void on_appended(struct partition_append *append)
-{
-	struct produce_part *part = container_of(append, struct produce_part, append);
-	struct produce_parts *parts = part->parts;
-
-	atomic_store_explicit(&part->is_done, true, memory_order_release);
-	if (!let_go(parts))
-		return;
-	parts->mail = (struct mail){ .run = on_last_part };
-	reactor_post(parts->home, &parts->mail);
-}
-
-/* The records of a request that is not in a frame move behind the parts. */
-static void copy_records(struct produce *p, uint8_t *to)
-{
-	for (uint32_t i = 1; i <= p->entry_count; i++) {
-		struct produce_entry *e = &p->entry[i];
-
-		if (e->is_refused || !e->records.size)
-			continue;
-		memcpy(to, e->records.data, e->records.size);
-		e->records.data = to;
-		to += e->records.size;
-	}
-}
-
-static void make_parts(struct produce *p)
-{
-	struct call *call = p->call;
-	size_t count = 0, bytes = 0;
-	size_t size;
-
-	for (uint32_t i = 1; i <= p->entry_count; i++) {
-		if (p->entry[i].is_refused)
-			continue;
-		count++;
-		if (!call->frame)
-			bytes += p->entry[i].records.size;
-	}
-	size = sizeof(*p->parts) + count * sizeof(p->parts->part[0]);
-	p->parts = mem_zalloc(size + bytes);
-	p->parts->produce = p;
-	p->parts->home = call->home;
-	atomic_init(&p->parts->pending, 1);
-	if (call->frame)
-		p->parts->frame = frame_get(call->frame);
-	else
-		copy_records(p, (uint8_t *)p->parts + size);
-}
-
-static struct produce_part *add_part(struct produce *p, struct produce_entry *e)
-{
-	struct produce_part *part = &p->parts->part[p->parts->used++];
-
-	part->parts = p->parts;
-	part->entry = (uint32_t)(e - p->entry);
-	return part;
 }
 
 /* ---- the leader ---- */
@@ -173,33 +80,17 @@ static bool find_leader(struct produce *p, struct produce_entry *e, struct parti
 	return !e->error;
 }
 
-static void append(struct produce_part *part, struct partition *partition)
-{
-	atomic_fetch_add_explicit(&part->parts->pending, 1, memory_order_relaxed);
-	part->append.done = on_appended;
-	partition_append(partition, &part->append);
-}
-
-static void on_open(struct work *work)
-{
-	struct produce_part *part = container_of(work, struct produce_part, await);
-	struct partition *partition = part->opening;
-
-	partition_append(partition, &part->append);
-	partition_put(partition);
-}
-
-/* The log is not open yet: the append waits for it, and the log for nothing else. */
-static void append_when_open(struct produce_part *part, struct partition *partition)
-{
-	atomic_fetch_add_explicit(&part->parts->pending, 1, memory_order_relaxed);
-	part->append.done = on_appended;
-	part->opening = partition_get(partition);
-	part->await = (struct work){ .run = on_open };
-	partition_await(partition, &part->await);
-}
-
 /* ---- the batch ---- */
+
+/* In the strand. */
+static void on_appended(struct partition_append *append)
+{
+	struct produce_part *part = container_of(append, struct produce_part, append);
+
+	buf_fini(&part->rebuilt);
+	atomic_store_explicit(&part->is_done, true, memory_order_release);
+	call_part_done(part->call);
+}
 
 static struct validate_rules rules_of(const struct produce *p, const struct produce_entry *e,
                                       const struct partition *partition)
@@ -231,95 +122,129 @@ static void refuse_batch(struct produce *p, struct produce_entry *e,
 	e->refusal->record_error_count = result->record_error_count;
 }
 
-static void accept_batch(struct produce *p, struct produce_part *part,
-                         const struct validate_rules *rules, const struct validate_result *result,
-                         int64_t now_ms, const struct buf *rebuilt, struct partition *partition)
+/* Takes what was rebuilt.  False: it is refused after all. */
+static bool append(struct produce *p, struct produce_entry *e, const struct validate_rules *rules,
+                   const struct validate_result *result, int64_t now_ms, struct buf *rebuilt,
+                   struct partition *partition)
 {
-	struct log_append *log = &part->append.log;
+	struct produce_part *part = arena_zalloc(&p->call->arena, sizeof(*part));
+	struct log_append *log;
 
+	if (!part) {
+		produce_refuse(p, e, WIRE_KAFKA_STORAGE_ERROR, (struct str){ 0 }, -1);
+		return false;
+	}
+	e->part = part;
+	part->call = p->call;
+	part->stamps = rules->append_time;
+	part->rebuilt = *rebuilt;
+	*rebuilt = (struct buf){ 0 };
+	part->append.acks = p->request->acks;
+	part->append.done = on_appended;
+	log = &part->append.log;
 	log->data = (uint8_t *)(uintptr_t)result->batch.data;
 	log->size = result->batch.size;
-	if (result->rewrite == VALIDATE_REBUILT)
-		log->data = rebuilt->data;
-	else if (result->rewrite == VALIDATE_PATCH_MAX)
-		batch_patch_max_timestamp(log->data, log->size, result->max_timestamp);
 	log->origin = LOG_CLIENT;
-	log->log_start_offset = -1;
 	log->append_time_ms = result->rewrite == VALIDATE_PATCH_TIME ? now_ms : -1;
 	log->now_ms = now_ms;
-	part->append.acks = p->request->acks;
-	part->stamps = rules->append_time;
-	p->entry[part->entry].part = part;
-	if (partition_facts(partition)->role == PARTITION_OPENING)
-		append_when_open(part, partition);
-	else
-		append(part, partition);
+	if (result->rewrite == VALIDATE_REBUILT)
+		log->data = part->rebuilt.data;
+	else if (result->rewrite == VALIDATE_PATCH_MAX)
+		batch_patch_max_timestamp(log->data, log->size, result->max_timestamp);
+	partition_append(partition, &part->append);
+	return true;
+}
+
+/* ---- heavy batches ---- */
+
+struct heavy {
+	struct validation validation;
+	struct produce *produce;
+	struct produce_entry *entry;
+};
+
+/* The texts of a refusal move from the validation to the call. */
+static void keep_texts(struct arena *arena, struct validate_result *result)
+{
+	size_t size = result->record_error_count * sizeof(*result->record_error);
+	struct validate_record_error *kept = arena_alloc(arena, size);
+
+	result->message = arena_str(arena, result->message);
+	if (!kept)
+		result->record_error_count = 0;
+	for (uint32_t i = 0; i < result->record_error_count; i++)
+		kept[i] = (struct validate_record_error){
+			result->record_error[i].batch_index,
+			arena_str(arena, result->record_error[i].message),
+		};
+	result->record_error = kept;
 }
 
 static void submit_end(struct produce *p);
 
-/* A worker is done with a heavy batch: who leads is asked again. */
-static void on_validated(struct validation *validation)
+/* A worker is done with it: who leads is asked again. */
+static void on_validated(struct validation *v)
 {
-	struct produce_part *part = validation->owner;
-	struct produce *p = part->parts->produce;
-	struct produce_entry *e = &p->entry[part->entry];
-	const struct validate_result *result = &validation->result;
+	struct heavy *heavy = container_of(v, struct heavy, validation);
+	struct produce *p = heavy->produce;
+	struct produce_entry *e = heavy->entry;
 	struct partition *partition;
+	bool appends = false;
 
-	p->validating--;
-	if (find_leader(p, e, &partition)) {
-		if (result->outcome == VALIDATE_OK)
-			accept_batch(p, part, &validation->rules, result, validation->now_ms,
-			             &validation->rebuilt, partition);
-		else
-			refuse_batch(p, e, result,
-			             log_start_of(partition, result->tells_log_start));
+	if (!find_leader(p, e, &partition)) {
+		/* it says why */
+	} else if (v->result.outcome == VALIDATE_OK) {
+		appends = append(p, e, &v->rules, &v->result, v->now_ms, &v->rebuilt, partition);
+	} else {
+		keep_texts(&p->call->arena, &v->result);
+		refuse_batch(p, e, &v->result, log_start_of(partition, v->result.tells_log_start));
 	}
+	validation_fini(v);
+	mem_free(heavy);
+	if (!appends)
+		call_part_done(p->call);
+	p->validating--;
 	submit_end(p);
 }
 
 static void validate_elsewhere(struct produce *p, struct produce_entry *e,
                                const struct validate_rules *rules, int64_t now_ms)
 {
-	struct produce_part *part = add_part(p, e);
-	struct validation *v = mem_zalloc(sizeof(*v));
+	struct heavy *heavy = mem_zalloc(sizeof(*heavy));
 
-	part->validation = v;
-	*v = (struct validation){
-		.rules = *rules,
-		.bytes = e->records,
-		.now_ms = now_ms,
-		.owner = part,
-		.done = on_validated,
-	};
+	heavy->produce = p;
+	heavy->entry = e;
+	heavy->validation.rules = *rules;
+	heavy->validation.bytes = e->records;
+	heavy->validation.now_ms = now_ms;
+	heavy->validation.done = on_validated;
 	p->validating++;
-	validation_submit(p->call->broker->validators, v);
+	validation_submit(p->call->broker->validators, &heavy->validation);
 }
 
-static void submit_batch(struct produce *p, struct produce_entry *e, struct partition *partition)
+/* True: it is appended or validated elsewhere, and the part's end follows. */
+static bool submit_batch(struct produce *p, struct produce_entry *e, struct partition *partition)
 {
-	struct validators *validators = p->call->broker->validators;
+	struct compress_scratch *scratch = validators_scratch(p->call->broker->validators);
 	struct validate_rules rules = rules_of(p, e, partition);
 	struct buf rebuilt = { 0 };
 	struct validate_result result;
-	struct produce_part *part;
 	int64_t now_ms = wall_ms();
+	bool goes_on = false;
 
-	validate_append(&rules, e->records, now_ms, validators_scratch(validators), &p->call->arena,
-	                &rebuilt, &result);
-	if (result.outcome == VALIDATE_HEAVY) {
-		rules.topic = arena_str(&p->call->arena, partition->topic);
-		validate_elsewhere(p, e, &rules, now_ms);
+	validate_append(&rules, e->records, now_ms, scratch, &p->call->arena, &rebuilt, &result);
+	if (result.outcome == VALIDATE_OK) {
+		goes_on = append(p, e, &rules, &result, now_ms, &rebuilt, partition);
 	} else if (result.outcome == VALIDATE_REFUSED) {
 		refuse_batch(p, e, &result, log_start_of(partition, result.tells_log_start));
 	} else {
-		part = add_part(p, e);
-		part->rebuilt = rebuilt;
-		accept_batch(p, part, &rules, &result, now_ms, &part->rebuilt, partition);
-		return;
+		/* The partition may go meanwhile. */
+		rules.topic = arena_str(&p->call->arena, partition->topic);
+		validate_elsewhere(p, e, &rules, now_ms);
+		goes_on = true;
 	}
 	buf_fini(&rebuilt);
+	return goes_on;
 }
 
 /* ---- in Kafka's order ---- */
@@ -339,51 +264,69 @@ static bool refuse_transactional(struct produce *p, struct produce_entry *e)
 	return true;
 }
 
-static void submit_entry(struct produce *p, struct produce_entry *e)
+/* True: it goes on without us. */
+static bool submit_entry(struct produce *p, struct produce_entry *e)
 {
 	int16_t acks = p->request->acks;
 	struct partition *partition;
 
-	if (e->is_refused || refuse_transactional(p, e))
-		return;
+	if (refuse_transactional(p, e))
+		return false;
 	if (acks < -1 || acks > 1)
 		e->error = WIRE_INVALID_REQUIRED_ACKS;
 	else if (p->topic[e->topic].is_internal &&
 	         !str_eq(p->call->client_id, STR("__admin_client")))
 		e->error = WIRE_INVALID_TOPIC_EXCEPTION;
 	else if (find_leader(p, e, &partition))
-		submit_batch(p, e, partition);
+		return submit_batch(p, e, partition);
+	return false;
+}
+
+/* ---- the request ---- */
+
+static void on_parts_done(struct call *call)
+{
+	if (call_claim(call))
+		produce_answer(call->user);
+}
+
+/* The time is for other replicas: what is not in the log here is waited for, whatever it takes. */
+static bool is_written(const struct produce *p)
+{
+	for (uint32_t i = 1; i <= p->entry_count; i++) {
+		const struct produce_part *part = p->entry[i].part;
+
+		if (part && !atomic_load_explicit(&part->is_done, memory_order_acquire) &&
+		    !atomic_load_explicit(&part->append.is_deferred, memory_order_acquire))
+			return false;
+	}
+	return true;
 }
 
 static void on_timeout(struct call *call)
 {
-	struct produce *p = call->user;
-	struct produce_parts *parts = p->parts;
-
-	produce_answer(p);
-	parts->produce = NULL;
+	if (!is_written(call->user))
+		call_timer(call, TIMEOUT_LATER_MS, on_timeout);
+	else if (call_claim(call))
+		produce_answer(call->user);
 }
 
 /* All is on its way.  Only acks=all waits for others, and so may be too late. */
 static void submit_end(struct produce *p)
 {
-	struct produce_parts *parts = p->parts;
+	int32_t timeout_ms = p->request->timeout_ms;
 
 	if (p->at_entry < p->entry_count || p->validating)
 		return;
-	if (let_go(parts)) {
-		parts_end(parts);
-		return;
-	}
 	if (p->request->acks == -1)
-		call_timer(p->call,
-		           p->request->timeout_ms > 0 ? (uint64_t)p->request->timeout_ms : 0,
-		           on_timeout);
+		call_timer(p->call, timeout_ms > 0 ? (uint64_t)timeout_ms : 0, on_timeout);
+	call_part_done(p->call);
 }
 
-static void submit(struct call *call)
+static void on_turn(struct mail *mail);
+
+static void submit(struct produce *p)
 {
-	struct produce *p = call->user;
 	size_t bytes = 0;
 	int count = 0;
 
@@ -391,18 +334,36 @@ static void submit(struct call *call)
 		struct produce_entry *e = &p->entry[p->at_entry + 1];
 
 		if (count++ == SUBMIT_TURN || bytes >= SUBMIT_TURN_BYTES) {
-			call_yield(call, submit);
+			p->mail = (struct mail){ .run = on_turn };
+			reactor_post(p->call->home, &p->mail);
 			return;
 		}
-		submit_entry(p, e);
-		bytes += e->records.size;
 		p->at_entry++;
+		if (e->is_refused)
+			continue;
+		bytes += e->records.size;
+		if (!submit_entry(p, e))
+			call_part_done(p->call);
 	}
 	submit_end(p);
 }
 
+static void on_turn(struct mail *mail)
+{
+	submit(container_of(mail, struct produce, mail));
+}
+
 void produce_submit(struct produce *p)
 {
-	make_parts(p);
-	submit(p->call);
+	int parts = 0;
+
+	for (uint32_t i = 1; i <= p->entry_count; i++)
+		parts += !p->entry[i].is_refused;
+	if (!parts) {
+		produce_answer(p);
+		return;
+	}
+	/* One more is home's, until all are submitted. */
+	call_begin_parts(p->call, parts + 1, on_parts_done);
+	submit(p);
 }
