@@ -281,16 +281,31 @@ static void rest(struct conn *c)
 		timer_arm(&c->timer, mono_ms() + TICK_MS);
 }
 
+/* The stream is at its end, or broken. */
 static void ended(struct conn *c, ssize_t err)
 {
 	if (!err) {
-		c->is_ending = true; /* who has only stopped writing may still read */
+		c->is_eof = true; /* who has only stopped writing may still read */
 		return;
 	}
 	if (err != -ECONNRESET && err != -EPIPE)
 		diag_limited(&c->server->say_closed, DIAG_WARN, "conn", "%s:%u: %s", c->peer.host,
 		             c->peer.port, strerror((int)-err));
 	conn_end(c);
+}
+
+/* A frame that waits must not hide that the peer is gone. */
+static void look_ahead(struct conn *c)
+{
+	ssize_t n;
+
+	if (c->is_eof || !c->in || c->end == c->in->capacity)
+		return;
+	n = sock_recv(c->sock, c->in->data + c->end, c->in->capacity - c->end);
+	if (n > 0)
+		c->end += (size_t)n;
+	else if (n != -EAGAIN)
+		ended(c, n);
 }
 
 static void take_input(struct conn *c)
@@ -306,6 +321,7 @@ static void take_input(struct conn *c)
 		if (is == CUT_FRAME) {
 			if (!may_start(c, &f)) {
 				c->is_blocked = true;
+				look_ahead(c);
 				return;
 			}
 			if (!left--) {
@@ -318,13 +334,15 @@ static void take_input(struct conn *c)
 		}
 		if (is != CUT_MORE)
 			return;
+		if (c->is_eof) {
+			c->is_ending = true;
+			return;
+		}
 		n = receive(c);
 		if (n == -EAGAIN)
 			return;
-		if (n <= 0) {
+		if (n <= 0)
 			ended(c, n);
-			return;
-		}
 	}
 }
 

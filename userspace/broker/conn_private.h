@@ -101,6 +101,7 @@ struct conn {
 
 	bool is_pumping;
 	bool is_dead;    /* ended; freed when nobody is inside and no mail is under way */
+	bool is_eof;     /* the peer writes no more */
 	bool is_ending;  /* reads no more; ends when all answers are sent */
 	bool is_blocked; /* a whole frame waits for calls to end */
 	bool is_full;    /* the peer reads too slowly */
