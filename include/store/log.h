@@ -37,8 +37,9 @@ struct log_config {
 	int64_t retention_ms; /* -1: none */
 	int64_t retention_bytes;
 	int64_t file_delete_delay_ms;
-	int64_t flush_messages; /* INT64_MAX: never */
-	int64_t flush_ms;
+	int64_t flush_messages; /* an append that makes so many unsynced is synced; INT64_MAX: none
+	                         */
+	int64_t flush_ms;       /* log_is_flush_due() */
 	int64_t producer_expiration_ms;
 	bool cleanup_delete;
 	bool cleanup_compact;
@@ -162,19 +163,18 @@ enum settled log_settle(struct log *log);
 
 /* ---- the strand's other work ---- */
 
-int64_t log_start_offset(const struct log *log);   /* any */
+int64_t log_start_offset(const struct log *log); /* any */
 /* any; what the checkpoint of log starts is to say: -1 when the first segment's name says it. */
 int64_t log_start_to_keep(const struct log *log);
-int64_t log_end_offset(const struct log *log);     /* any */
-int64_t log_recovery_point(const struct log *log); /* any */
-int32_t log_latest_epoch(const struct log *log);   /* strand */
+int64_t log_end_offset(const struct log *log);   /* any */
+int32_t log_latest_epoch(const struct log *log); /* strand */
 /*
  * strand.  The smallest offset of a transaction that is open, or whose marker is not below the high
  * watermark; INT64_MAX when there is none.
  */
 int64_t log_first_unstable(struct log *log, int64_t high_watermark);
 struct log_mark log_end_mark(const struct log *log); /* any */
-uint64_t log_size(const struct log *log);            /* any; bytes of all segments */
+uint64_t log_size(const struct log *log);            /* reactor; bytes of all segments */
 
 /* This broker leads from here on in this epoch (LeaderEpochFileCache.assign). */
 void log_lead(struct log *log, int32_t epoch);
@@ -197,17 +197,33 @@ void log_truncate(struct log *log, int64_t offset);
 void log_restart_at(struct log *log, int64_t offset);
 void log_configure(struct log *log, const struct log_config *config);
 
+/* ---- durability ---- */
+
 /*
- * worker, beside the strand: makes `view` (counted) durable up to `end`, which was the log's end
- * when the view was taken, and moves the recovery point there.
+ * The recovery point: everything below is on the device.  Appends that are synced move it; what
+ * others wrote is made durable beside the strand, in four steps:
+ *
+ *   1. on a reactor log_view_to_sync() takes a view and the end that belongs to it;
+ *   2. on a worker log_sync() makes it durable and moves the recovery point.  For many logs of a
+ *      directory: log_drain() each, one dir_syncfs(), log_synced() each;
+ *   3. log_dir_checkpoint() writes what log_recovery_point() says then;
+ *   4. log_checkpointed() with the view of step 1.
+ *
+ * The log may be cut meanwhile: of what was synced before, a cut leaves nothing behind here.  Until
+ * step 4 a file of its own keeps a start from believing a checkpoint that is older than the cut.
  */
+int64_t log_recovery_point(const struct log *log);                                /* any */
+const struct log_view *log_view_to_sync(const struct log *log, int64_t *ret_end); /* counted */
 int log_sync(struct log *log, const struct log_view *view, int64_t end) must_check;
-/*
- * The same for many logs of a directory: log_drain() each, one dir_syncfs(), log_synced() each with
- * the end it had before.
- */
 void log_drain(struct log *log); /* worker: what was to be written beside the log is written */
-void log_synced(struct log *log, int64_t end); /* any */
+void log_synced(struct log *log, const struct log_view *view, int64_t end);
+void log_checkpointed(struct log *log, const struct log_view *view);
+/*
+ * any.  flush.ms: something is not on the device, and the last sync was that long ago: steps 1 and
+ * 2 are due.  Whoever keeps logs asks now and then.  (Kafka only asks every
+ * log.flush.scheduler.interval.ms, by default never.)
+ */
+bool log_is_flush_due(const struct log *log);
 
 /* ---- reading (any reactor, borrowed until its turn ends; or counted, on a worker) ---- */
 

@@ -85,6 +85,8 @@ uint64_t sim_events(void);    /* likewise */
 bool sim_is_trouble_over(void);
 
 void sim_crash(void) __attribute__((noreturn));
+/* At the n-th change of the disk from now on, instead of where the faults said. */
+void sim_crash_soon(uint64_t n, enum sim_when when);
 /* A law is broken: says it with seed, life and event, and ends the life. */
 void sim_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 #define sim_law(expr, ...)                                                                         \

@@ -40,11 +40,12 @@ struct known {
 	int32_t epoch;
 	int32_t next_sequence;
 	uint64_t next_id;
-	bool with_power; /* this world has power cuts */
-	bool with_cuts;  /* and its logs are truncated */
-	bool power;      /* a power cut happened, and nobody has looked at the log since */
-	bool just_cut;   /* a power cut was what ended the last life */
-	bool clean;      /* or a clean stop */
+	bool with_crashes; /* this life may crash */
+	bool with_power;   /* this world has power cuts */
+	bool with_cuts;    /* and its logs are truncated */
+	bool power;        /* a power cut happened, and nobody has looked at the log since */
+	bool just_cut;     /* a power cut was what ended the last life */
+	bool clean;        /* or a clean stop */
 	struct fact fact[OFFSETS_MAX];
 };
 
@@ -54,6 +55,7 @@ static struct log *the_log;
 static struct strand strand;
 static int runs_left;
 static bool checkpointing;
+static unsigned int cuts;
 
 static const struct log_config config = {
 	.segment_bytes = 3000,
@@ -258,6 +260,13 @@ static void retry_newest(void)
 
 /* ---- a life ---- */
 
+/* Where a few changes of the disk belong together, crashes are worth more. */
+static void crash_perhaps(uint64_t within)
+{
+	if (known->with_crashes && sim_chance(15))
+		sim_crash_soon(1 + sim_random(within), (enum sim_when)sim_random(3));
+}
+
 /* As a follower would. */
 static void truncate_some(void)
 {
@@ -275,6 +284,8 @@ static void truncate_some(void)
 	if (known->synced_end > at)
 		known->synced_end = at;
 	find_sequence();
+	cuts++;
+	crash_perhaps(20);
 	log_truncate(the_log, at);
 }
 
@@ -283,6 +294,7 @@ struct checkpoint_job {
 	const struct log_view *view;
 	int64_t end;
 	int64_t start;
+	unsigned int cuts; /* before it */
 };
 
 static int write_checkpoint(int64_t recovery_point, int64_t end, int64_t start)
@@ -300,7 +312,8 @@ static void run_checkpoint(struct job *job)
 	if (!err)
 		err = write_checkpoint(log_recovery_point(the_log), c->end, c->start);
 	sim_law(!err, "a checkpoint failed: %d", err);
-	if (known->synced_end < c->end)
+	log_checkpointed(the_log, c->view);
+	if (known->synced_end < c->end && c->cuts == cuts)
 		known->synced_end = c->end;
 }
 
@@ -319,10 +332,11 @@ static void begin_checkpoint(void)
 
 	c->job.run = run_checkpoint;
 	c->job.done = checkpoint_done;
-	c->view = log_view_get(log_view(the_log));
-	c->end = log_end_offset(the_log);
+	c->view = log_view_to_sync(the_log, &c->end);
+	c->cuts = cuts;
 	c->start = log_start_offset(the_log);
 	checkpointing = true;
+	crash_perhaps(30);
 	work_submit(WORK_SLOW, &c->job);
 }
 
@@ -334,7 +348,7 @@ static void run_some(struct work *self)
 	(void)self;
 	work_is_out = false;
 	log_lead(the_log, known->epoch);
-	if (known->with_cuts && !checkpointing && sim_chance(10)) {
+	if (known->with_cuts && sim_chance(10)) {
 		truncate_some();
 		return;
 	}
@@ -471,6 +485,7 @@ static void life(void *arg)
 	if (reactors_open(&one))
 		sim_fail("reactors_open");
 	reactors_run(start, NULL);
+	crash_perhaps(40);
 	if (log_close(the_log, true) ||
 	    write_checkpoint(known->answered_end, known->answered_end, -1) || log_dir_end(dir, 7))
 		sim_fail("a clean stop failed");
@@ -491,7 +506,8 @@ static bool run_seed(uint64_t seed)
 		struct sim_faults faults = { 0 };
 		enum sim_end end;
 
-		if (sim_random(5))
+		known->with_crashes = sim_chance(80);
+		if (known->with_crashes)
 			faults.crash_at_mutation = 1 + sim_random(1 + sim_random(600));
 		faults.crash_when = (enum sim_when)sim_random(3);
 		end = sim_life(&faults, life, NULL);

@@ -63,6 +63,8 @@ static void fire_retention(struct timer *timer)
 struct checkpoint_part {
 	struct partition *part;
 	struct log *log;
+	const struct log_view *view; /* what is synced of it, and */
+	int64_t end;                 /* up to where */
 };
 
 struct checkpoint_job {
@@ -87,11 +89,13 @@ static void collect(void *arg, struct partition *part)
 	if (log && log_end_offset(log) > log_recovery_point(log))
 		j->is_behind = true;
 	j->part = mem_grow(j->part, j->count, &j->capacity, sizeof(*j->part));
-	j->part[j->count++] = (struct checkpoint_part){ part, log };
-	if (log)
+	j->part[j->count++] = (struct checkpoint_part){ .part = part, .log = log };
+	if (log) {
 		partition_pin(part);
-	else
+		j->part[j->count - 1].view = log_view_to_sync(log, &j->part[j->count - 1].end);
+	} else {
 		partition_get(part);
+	}
 }
 
 struct log_point partitions_point(struct partition *part, struct log *log)
@@ -116,7 +120,7 @@ struct log_point partitions_point(struct partition *part, struct log *log)
 	};
 }
 
-/* The ends are taken first: what is appended meanwhile is not promised. */
+/* What is appended meanwhile is not promised. */
 static void run_checkpoint(struct job *job)
 {
 	struct checkpoint_job *j = container_of(job, struct checkpoint_job, job);
@@ -128,11 +132,19 @@ static void run_checkpoint(struct job *job)
 			log_drain(j->part[i].log);
 	}
 	j->err = dir_syncfs(j->home->dir);
-	for (size_t i = 0; i < j->count && !j->err; i++)
-		if (j->part[i].log)
-			log_synced(j->part[i].log, j->point[i].recovery_point);
+	for (size_t i = 0; i < j->count && !j->err; i++) {
+		struct checkpoint_part *c = &j->part[i];
+
+		if (!c->log)
+			continue;
+		log_synced(c->log, c->view, c->end);
+		j->point[i].recovery_point = log_recovery_point(c->log);
+	}
 	if (!j->err)
 		j->err = log_dir_checkpoint(j->home->dir, j->point, j->count);
+	for (size_t i = 0; i < j->count && !j->err; i++)
+		if (j->part[i].log)
+			log_checkpointed(j->part[i].log, j->part[i].view);
 }
 
 static void home_failed(struct partitions *p, struct log_home *home);
@@ -140,6 +152,7 @@ static void home_failed(struct partitions *p, struct log_home *home);
 static void free_checkpoint(struct checkpoint_job *j)
 {
 	for (size_t i = 0; i < j->count; i++) {
+		log_view_put(j->part[i].view);
 		if (j->part[i].log)
 			partition_unpin(j->part[i].part);
 		else

@@ -183,8 +183,7 @@ static void place(struct log *log, struct log_append *a)
 	log->group_offset = offset;
 	log->group_sync |= a->sync || log->config.ack_synced;
 	log->group_batches += a->batch_count;
-	log->group_records += a->record_count;
-	if (log->unflushed + log->group_records >= log->config.flush_messages)
+	if (log->group_offset - log_recovery_point(log) >= log->config.flush_messages)
 		log->group_sync = true;
 }
 
@@ -309,9 +308,8 @@ static void become_state(struct log *log)
 	log_mark_publish(&log->end, (struct log_mark){ log->group_offset, log->active->base_offset,
 	                                               position });
 	log_write_indexes(log);
-	log->unflushed = log->group_sync ? 0 : log->unflushed + log->group_records;
 	if (log->group_sync)
-		log_synced(log, log->group_offset);
+		recovery_point_raise(log, log_view(log)->cuts, log->group_offset);
 }
 
 /* ENOSPC and the like pass; what the device lost does not. */
@@ -346,7 +344,6 @@ static void finish(struct log *log, int64_t result)
 	log->group_count = 0;
 	log->group_bytes = 0;
 	log->group_batches = 0;
-	log->group_records = 0;
 	log->group_txn_count = 0;
 	log->group_sync = false;
 	log->group_offset = log_end_offset(log);

@@ -17,6 +17,12 @@ struct beside *beside_new(void)
 	return b;
 }
 
+struct beside *beside_get(struct beside *b)
+{
+	atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+	return b;
+}
+
 void beside_put(struct beside *b)
 {
 	if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1)
@@ -71,8 +77,7 @@ void beside_add(struct beside *b, struct task *task)
 		return; /* the job of the one below runs this too; or beside_drain() does */
 	j = mem_zalloc(sizeof(*j));
 	j->job.run = run_job;
-	j->beside = b;
-	atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+	j->beside = beside_get(b);
 	work_submit(WORK_SLOW, &j->job);
 }
 

@@ -125,7 +125,7 @@ static int cut_files(struct cut *cut)
 	static const char *const suffix[] = { ".log", ".index", ".timeindex", ".txnindex" };
 	struct scan scan = { .dir = cut->log->options.dir, .name = cut->log->options.name };
 	struct file *file = NULL;
-	int err = write_recovery_limit(scan.dir, scan.name, cut->offset);
+	int err = write_recovery_limit(cut->log, cut->offset);
 
 	/* From the end on: interrupted, the rest is still one log. */
 	for (uint32_t i = cut->view->count; i > cut->keep + cut->has_last && !err; i--) {
@@ -213,8 +213,11 @@ static void replace_view(struct cut *cut)
 	}
 	if (!count || view->start_offset > cut->offset)
 		view->start_offset = cut->offset;
-	view_publish(log, view);
+	recovery_point_cut(log, cut->offset);
+	view->cuts = atomic_load_explicit(&log->beside->cuts, memory_order_relaxed);
+	/* The end first: with the new view nobody sees more than there is (log_view_to_sync()). */
 	log_mark_publish(&log->end, end);
+	view_publish(log, view);
 	tail_reset(&log->tail, -1);
 	log->active = NULL;
 	segment_index_put(log->index);
@@ -237,8 +240,6 @@ static void replace_state(struct cut *cut)
 	}
 	log->ended_count = kept;
 	(void)epoch_cache_truncate_end(&log->epochs, cut->offset);
-	if (log_recovery_point(log) > cut->offset)
-		atomic_store(&log->recovery_point, cut->offset);
 }
 
 static void cut_free(struct cut *cut)

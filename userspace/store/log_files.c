@@ -356,56 +356,6 @@ int log_topic_id(struct dir *dir, const char *name, struct uuid *ret)
 	return err;
 }
 
-/* ---- after a cut ---- */
-
-int64_t read_recovery_limit(struct dir *dir, const char *log_name)
-{
-	char *path = log_path(log_name, "recovery-point");
-	int64_t limit = 0; /* there and not to be read: nothing is believed */
-	void *data;
-	size_t size;
-	int err = dir_read(dir, path, 64, &data, &size);
-
-	mem_free(path);
-	if (err)
-		return err == -ENOENT ? INT64_MAX : 0;
-	for (size_t i = 0; i < size && limit < INT64_MAX / 10 - 9; i++) {
-		char c = ((char *)data)[i];
-
-		if (c < '0' || c > '9')
-			break;
-		limit = limit * 10 + (c - '0');
-	}
-	mem_free(data);
-	return limit;
-}
-
-int write_recovery_limit(struct dir *dir, const char *log_name, int64_t offset)
-{
-	int64_t limit = read_recovery_limit(dir, log_name);
-	struct buf text = { 0 };
-	char *path;
-	int err;
-
-	if (limit <= offset)
-		return 0;
-	path = log_path(log_name, "recovery-point");
-	buf_printf(&text, "%" PRId64 "\n", offset);
-	err = dir_replace(dir, path, text.data, text.size, true);
-	buf_fini(&text);
-	mem_free(path);
-	return err;
-}
-
-int remove_recovery_limit(struct dir *dir, const char *log_name)
-{
-	char *path = log_path(log_name, "recovery-point");
-	int err = dir_unlink(dir, path);
-
-	mem_free(path);
-	return err == -ENOENT ? 0 : err;
-}
-
 /* ---- closing ---- */
 
 static int write_state(struct log *log)
@@ -463,8 +413,12 @@ static int close_clean(struct log *log)
 	}
 	log_remove_doomed(log, INT64_MAX);
 	beside_drain(log->beside);
-	if (!err)
-		err = remove_recovery_limit(log->options.dir, log->options.name);
+	/* Kafka has no such file: all of the log is durable before it goes. */
+	if (!err && atomic_load(&log->beside->has_limit)) {
+		err = log_sync(log, view, log_end_offset(log));
+		if (!err)
+			err = remove_recovery_limit(log->options.dir, log->options.name);
+	}
 	return err ? err : write_state(log);
 }
 
@@ -482,72 +436,5 @@ int log_close(struct log *log, bool clean)
 	else if (clean)
 		err = log->failed;
 	log_free(log);
-	return err;
-}
-
-/* ---- durability ---- */
-
-void log_drain(struct log *log)
-{
-	beside_drain(log->beside);
-}
-
-void log_synced(struct log *log, int64_t end)
-{
-	int64_t from = log_recovery_point(log);
-
-	while (end > from && !atomic_compare_exchange_weak(&log->recovery_point, &from, end))
-		;
-}
-
-static int sync_small(struct dir *dir, char *path)
-{
-	struct file *file;
-	int err = file_open(dir, path, FILE_READ | FILE_WRITE, &file);
-
-	mem_free(path);
-	if (err == -ENOENT)
-		return 0;
-	if (err)
-		return err;
-	err = file_sync(file);
-	file_put(file);
-	return err;
-}
-
-int log_sync(struct log *log, const struct log_view *view, int64_t end)
-{
-	const char *name = log->options.name;
-	struct dir *dir = log->options.dir;
-	int64_t from = log_recovery_point(log);
-	int err = 0;
-
-	beside_drain(log->beside); /* epochs and snapshots below `end` are in their files */
-	for (uint32_t i = 0; !err && i < view->count; i++) {
-		const struct segment *s = view->at[i].segment;
-		int64_t next =
-			i + 1 < view->count ? view->at[i + 1].segment->base_offset : INT64_MAX;
-		struct file *file;
-
-		if (next <= from)
-			continue;
-		err = segment_file(view->at[i].segment, false, &file);
-		if (err == -ENOENT) { /* deleted meanwhile */
-			err = 0;
-			continue;
-		}
-		if (!err)
-			err = file_sync(file);
-		if (!err && s->base_offset > from)
-			err = sync_small(dir, snapshot_path(name, s->base_offset));
-	}
-	if (!err)
-		err = sync_small(dir, log_path(name, "leader-epoch-checkpoint"));
-	if (!err)
-		err = dir_sync(dir, name);
-	for (uint32_t i = 0; !err && i < view->count; i++)
-		atomic_store_explicit(&view->at[i].segment->is_named, true, memory_order_relaxed);
-	if (!err)
-		log_synced(log, end);
 	return err;
 }

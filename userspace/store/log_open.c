@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "io/reactor.h"
 
 struct opening {
 	struct log *log;
@@ -252,20 +253,29 @@ static void publish(struct opening *o)
 	o->view = NULL;
 	log_mark_publish(&log->end, (struct log_mark){ o->end, segment, position });
 	atomic_store(&log->recovery_point,
-	             log->options.recovery == LOG_CLEAN ? o->end : log->options.recovery_point);
+	             log->options.recovery == LOG_CLEAN || log->options.recovery_point > o->end
+	                     ? o->end
+	                     : log->options.recovery_point);
+	atomic_store(&log->synced_ms, mono_ms());
 	(void)epoch_cache_truncate_start(&log->epochs, start);
 }
 
 static int load(struct opening *o)
 {
+	struct log *log = o->log;
 	int64_t limit = read_recovery_limit(o->scan.dir, o->scan.name);
 	int err = scan_run(&o->scan);
 
-	if (o->log->options.recovery_point > limit)
-		o->log->options.recovery_point = limit;
-
+	atomic_store(&log->beside->has_limit, limit != INT64_MAX);
+	if (log->options.recovery_point > limit)
+		log->options.recovery_point = limit;
 	if (!err)
 		err = open_segments(o);
+	if (!err && o->end < log->options.start_offset)
+		o->end = log->options.start_offset;
+	/* What comes next at offsets below the checkpoint is not what was synced there. */
+	if (!err && log->options.recovery_point > o->end)
+		err = write_recovery_limit(log, o->end);
 	if (!err)
 		err = replay(o);
 	if (!err)
@@ -285,6 +295,7 @@ static int64_t jitter(const char *name, const struct log_config *config)
 void log_configure(struct log *log, const struct log_config *config)
 {
 	log->config = *config;
+	atomic_store_explicit(&log->flush_ms, config->flush_ms, memory_order_relaxed);
 	log->jitter_ms = jitter(log->options.name, config);
 }
 
@@ -304,6 +315,7 @@ int log_open(const struct log_options *options, struct log **ret,
 	log->queue_end = &log->queue;
 	log->group_end = &log->group;
 	log->beside = beside_new();
+	atomic_init(&log->lowest_cut, INT64_MAX);
 	producers_init(&log->producers);
 	err = load(&o);
 	if (!err) {

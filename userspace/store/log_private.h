@@ -116,6 +116,7 @@ struct log_view {
 	struct rcu_head rcu;
 	_Atomic(uint32_t) refs;
 	int64_t start_offset;
+	uint32_t cuts; /* of the log, when it was made */
 	uint32_t count;
 	struct view_segment at[];
 };
@@ -155,9 +156,12 @@ struct beside {
 	_Atomic(struct task *) top; /* newest first */
 	_Atomic(bool) running;
 	bool closing; /* no more jobs: beside_drain() follows */
+	_Atomic(uint32_t) cuts; /* how often the log was cut */
+	_Atomic(bool) has_limit; /* there is a recovery limit file */
 };
 
 struct beside *beside_new(void);
+struct beside *beside_get(struct beside *b);
 void beside_put(struct beside *b);
 void beside_add(struct beside *b, struct task *task); /* any */
 void beside_drain(struct beside *b); /* worker: returns when all that was added has run */
@@ -190,7 +194,12 @@ struct log {
 	struct epoch_cache epochs;
 	struct beside *beside;
 	int64_t jitter_ms;
+	_Atomic(int64_t) start_offset; /* of the view */
+	_Atomic(int64_t) start_to_keep;
 	_Atomic(int64_t) recovery_point;
+	_Atomic(int64_t) lowest_cut;
+	_Atomic(int64_t) flush_ms;
+	_Atomic(uint64_t) synced_ms; /* on the clock of mono_ms() */
 	int failed; /* -errno: every append is refused */
 	int64_t last_snapshot_offset;
 	struct ended_txn *ended;
@@ -206,7 +215,6 @@ struct log {
 	uint32_t group_count;
 	uint64_t group_bytes;
 	int64_t group_offset; /* the end offset with the group */
-	int64_t group_records;
 	uint32_t group_batches;
 	bool group_sync;
 	bool writing;
@@ -216,7 +224,6 @@ struct log {
 	size_t group_txn_count, group_txn_capacity;
 	struct iovec iov[STRAND_RUN_ITEMS];
 	struct file_op op;
-	int64_t unflushed; /* records since the last sync, for flush.messages */
 	struct cut *cut;   /* under way: appends wait */
 };
 
@@ -248,12 +255,16 @@ int write_index(struct dir *dir, const char *path, const struct index *x, uint32
                 bool truncate) must_check;
 int write_indexes(const struct segment *s, const struct segment_index *x) must_check; /* whole */
 /*
- * "recovery-point" in the log's directory, ours: the checkpoint may still say more than was left
- * after a cut.  INT64_MAX when it is not there.
+ * The recovery limit: "recovery-point" in the log's directory, ours.  The checkpoint of the log
+ * directory may still say more than a cut has left, and is not believed above the limit.
+ * INT64_MAX when it is not there.
  */
 int64_t read_recovery_limit(struct dir *dir, const char *log_name);
-int write_recovery_limit(struct dir *dir, const char *log_name, int64_t offset) must_check;
+int write_recovery_limit(struct log *log, int64_t offset) must_check; /* durable */
 int remove_recovery_limit(struct dir *dir, const char *log_name) must_check;
+/* Strand: nothing that was synced before says anything about what follows. */
+void recovery_point_cut(struct log *log, int64_t offset);
+void recovery_point_raise(struct log *log, uint32_t cuts, int64_t end); /* any */
 char *log_path(const char *log_name, const char *name);
 char *snapshot_path(const char *log_name, int64_t offset);
 

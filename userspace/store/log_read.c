@@ -89,6 +89,27 @@ static int64_t lookup_floor(const struct lookup *l, int64_t key, uint8_t *entry)
 	return err ? err : (int64_t)low;
 }
 
+/* Whether the batch there ends with that offset: 1, 0 or -errno. */
+static int leads_to(const struct view_segment *at, uint64_t position, int64_t last_offset,
+                    bool worker)
+{
+	uint8_t header[BATCH_HEADER_SIZE];
+	struct batch b;
+	struct file *file;
+	ssize_t got;
+	int err = segment_file(at->segment, false, &file);
+
+	if (err)
+		return err;
+	got = worker ? file_read(file, header, sizeof(header), position)
+	             : file_read_hot(file, header, sizeof(header), position);
+	if (got < 0)
+		return (int)got;
+	/* The header alone is looked at: its length may say that more follows. */
+	return got == sizeof(header) && !batch_parse((struct span){ header, UINT32_MAX }, &b) &&
+	       batch_last_offset(&b) == last_offset;
+}
+
 /* A position at or before the batch that holds `offset`. */
 int64_t position_before(const struct view_segment *at, int64_t offset, bool worker)
 {
@@ -105,7 +126,15 @@ int64_t position_before(const struct view_segment *at, int64_t offset, bool work
 	lookup_close(&l);
 	if (found <= 0)
 		return found;
-	/* An entry is wrong or right, never trusted: the walk that follows checks offsets. */
+	/* A wrong entry would make a reader miss batches: from the beginning then, not on a
+	 * reactor.
+	 */
+	err = leads_to(at, load_be32(entry + 4), at->segment->base_offset + load_be32(entry),
+	               worker);
+	if (err < 0)
+		return err;
+	if (!err)
+		return worker ? 0 : -EAGAIN;
 	return load_be32(entry + 4);
 }
 

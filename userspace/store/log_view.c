@@ -113,6 +113,7 @@ struct log_view *view_copy(const struct log_view *old, uint32_t extra)
 
 	atomic_init(&view->refs, 1);
 	view->start_offset = old ? old->start_offset : 0;
+	view->cuts = old ? old->cuts : 0;
 	view->count = count;
 	for (uint32_t i = 0; i < count; i++) {
 		view->at[i].segment = segment_get(old->at[i].segment);
@@ -130,6 +131,12 @@ void view_publish(struct log *log, struct log_view *view)
 {
 	struct log_view *old = atomic_load_explicit(&log->view, memory_order_relaxed);
 
+	int64_t first = view->count ? view->at[0].segment->base_offset : 0;
+
+	atomic_store_explicit(&log->start_offset, view->start_offset, memory_order_relaxed);
+	atomic_store_explicit(&log->start_to_keep,
+	                      view->start_offset > first ? view->start_offset : -1,
+	                      memory_order_relaxed);
 	rcu_publish(&log->view, view);
 	if (!old)
 		return;
@@ -168,16 +175,12 @@ void log_view_put(const struct log_view *view)
 
 int64_t log_start_offset(const struct log *log)
 {
-	return log_view(log)->start_offset;
+	return atomic_load_explicit(&log->start_offset, memory_order_relaxed);
 }
 
 int64_t log_start_to_keep(const struct log *log)
 {
-	const struct log_view *view = log_view(log);
-
-	return view->count && view->at[0].segment->base_offset == view->start_offset
-	               ? -1
-	               : view->start_offset;
+	return atomic_load_explicit(&log->start_to_keep, memory_order_relaxed);
 }
 
 struct log_mark log_end_mark(const struct log *log)
@@ -188,11 +191,6 @@ struct log_mark log_end_mark(const struct log *log)
 int64_t log_end_offset(const struct log *log)
 {
 	return atomic_load_explicit(&log->end.offset, memory_order_acquire);
-}
-
-int64_t log_recovery_point(const struct log *log)
-{
-	return atomic_load_explicit(&log->recovery_point, memory_order_acquire);
 }
 
 uint64_t log_size(const struct log *log)

@@ -282,6 +282,15 @@ void sim_crash(void)
 	leave(EXIT_CRASHED);
 }
 
+void sim_crash_soon(uint64_t n, enum sim_when when)
+{
+	struct world *w = world();
+
+	check(is_alive && n);
+	w->faults.crash_at_mutation = w->mutations + n;
+	w->faults.crash_when = when;
+}
+
 static void where_am_i(void)
 {
 	struct world *w = the_world;
