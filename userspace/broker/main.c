@@ -192,7 +192,8 @@ static int with_config(const struct arguments *a)
 		return good ? EXIT_OK : EXIT_USAGE;
 	}
 	config = config_load(&in, &report);
-	fwrite(report.text.data, 1, report.text.size, stderr);
+	if (report.text.size)
+		fwrite(report.text.data, 1, report.text.size, stderr);
 	config_report_fini(&report);
 	buf_fini(&text);
 	return config ? run(config) : EXIT_USAGE;

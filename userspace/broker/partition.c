@@ -318,7 +318,6 @@ static void unpin_gone(struct rcu_head *head)
 static void let_log_go(struct partition *p)
 {
 	p->is_dying = false;
-	partition_get(p);
 	rcu_defer(&p->rcu, unpin_gone);
 }
 
@@ -363,7 +362,7 @@ void partition_opened(struct partition *p, struct log *log, struct log_mark stab
 
 	if (log) {
 		p->log = log;
-		atomic_store_explicit(&p->log_pins, 1, memory_order_relaxed);
+		partition_pin(p); /* its own, until it is gone */
 		log_mark_publish(&p->high_watermark, log_end_mark(log));
 		log_mark_publish(&p->last_stable, stable);
 	}

@@ -469,6 +469,7 @@ static void close_one(struct closing *c, struct partition *part)
 	}
 	err = log_close(part->log, c->clean && !c->err[c->home]);
 	part->log = NULL;
+	partition_put(part); /* its log's own pin */
 	if (err && !c->err[c->home]) {
 		diag_error("log", "%s/%s: %s", dir_path(c->p->home[c->home].dir), part->name,
 		           strerror(-err));
