@@ -9,17 +9,29 @@ enum { ELECTIONS_MAX = 1000 };
 
 #define UNCONST(type, p) ((type *)(uintptr_t)(p))
 
-static struct str effective(struct step *s, const struct image_topic *topic, struct str name)
+/* A topic's own value, or the one it has by default, which a step asks for once. */
+static struct str effective(struct step *s, const struct image_topic *topic, enum step_default which)
 {
+	static const char *const names[] = {
+		[DEFAULT_MIN_ISR] = "min.insync.replicas",
+		[DEFAULT_UNCLEAN] = "unclean.leader.election.enable",
+	};
 	const struct controller_config_rules *rules = &s->c->options.rules;
+	struct str name = str_of(names[which]);
+	struct str own =
+		image_config_value(s->c->image, IMAGE_RESOURCE_TOPIC, topic->name, name);
 
-	return rules->effective(rules->arg, s->arena, s->c->image, IMAGE_RESOURCE_TOPIC,
-	                        topic->name, name);
+	if (own.data)
+		return own;
+	if (!s->topic_default[which].data)
+		s->topic_default[which] = rules->effective(rules->arg, s->arena, s->c->image,
+		                                           IMAGE_RESOURCE_TOPIC, topic->name, name);
+	return s->topic_default[which];
 }
 
 int topic_min_isr(struct step *s, const struct image_topic *topic)
 {
-	struct str value = effective(s, topic, STR("min.insync.replicas"));
+	struct str value = effective(s, topic, DEFAULT_MIN_ISR);
 	int replication_factor;
 	int min_isr = 0;
 
@@ -33,7 +45,7 @@ int topic_min_isr(struct step *s, const struct image_topic *topic)
 
 bool topic_unclean_election(struct step *s, const struct image_topic *topic)
 {
-	struct str value = effective(s, topic, STR("unclean.leader.election.enable"));
+	struct str value = effective(s, topic, DEFAULT_UNCLEAN);
 
 	return value.size == 4 && (value.data[0] | 0x20) == 't' && (value.data[1] | 0x20) == 'r' &&
 	       (value.data[2] | 0x20) == 'u' && (value.data[3] | 0x20) == 'e';

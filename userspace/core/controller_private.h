@@ -48,6 +48,9 @@ struct controller {
 };
 
 /* One step under way: what it decides is collected here and applied at its end. */
+/* Defaults of topic configs that decide who leads. */
+enum step_default { DEFAULT_MIN_ISR, DEFAULT_UNCLEAN, STEP_DEFAULTS };
+
 struct step {
 	struct controller *c;
 	const struct controller_event *event;
@@ -57,6 +60,7 @@ struct step {
 	size_t record_count;
 	size_t record_capacity;
 	struct buf scratch;
+	struct str topic_default[STEP_DEFAULTS]; /* data NULL: not asked for yet */
 	int32_t shutting_down_id; /* note the offset for this session at the end; -1: none */
 };
 
