@@ -107,11 +107,15 @@ $(SIM): $(O)/%: $(O)/%.o $(O)/libsim.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(ALL_LDFLAGS) $(LDLIBS) -o $@
 
-# Fuzzers are clang's, built from source with the sanitizers in.
-$(FUZZ): $(O)/%: %.c $(GEN) $(foreach l,$(PURE) store,$(call src,$(l))) $(wildcard selftests/sim/io/*.c)
-	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS) -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined \
-		$(filter %.c,$^) $(LDLIBS) -o $@
+# Fuzzers are clang's, with the sanitizers in all they link, and run on the simulated io.
+FUZZ_CFLAGS := -std=gnu17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+$(O)/fuzz/%.o: %.c | $(GEN)
+	$(call say,FUZZ-CC,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(CPPFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+$(O)/libfuzz.a: $(patsubst $(O)/%,$(O)/fuzz/%,$(patsubst $(O)/gen/%,$(O)/$(O)/gen/%,$(SIM_OBJ)))
+$(FUZZ): $(O)/%: $(O)/fuzz/%.o $(O)/libfuzz.a
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter %.o %.a,$^) $(LDLIBS) -o $@
 
 run: all
 	$(O)/sluiced $(ARGS)

@@ -24,7 +24,8 @@ struct reader {
 
 static inline struct reader reader_of(const void *data, size_t size)
 {
-	return (struct reader){ data, (const uint8_t *)data + size, 0 };
+	/* Nothing may be NULL, to which not even nothing can be added. */
+	return (struct reader){ data, size ? (const uint8_t *)data + size : data, 0 };
 }
 
 static inline size_t reader_left(const struct reader *r)

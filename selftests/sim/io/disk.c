@@ -145,7 +145,7 @@ static size_t names_index(const struct names *n, const char *text, size_t size)
 	return i;
 }
 
-struct inode *names_find(const struct names *n, const char *text, size_t size)
+struct inode *names_inode(const struct names *n, const char *text, size_t size)
 {
 	size_t i = names_index(n, text, size);
 
@@ -264,7 +264,7 @@ static void forget_bytes(struct disk *d, struct inode *inode)
 
 void disk_unlink(struct disk *d, struct inode *dir, const char *name)
 {
-	struct inode *inode = names_find(&dir->names, name, strlen(name));
+	struct inode *inode = names_inode(&dir->names, name, strlen(name));
 
 	forget_bytes(d, inode);
 	names_remove(&dir->names, name, inode);
@@ -274,9 +274,9 @@ void disk_unlink(struct disk *d, struct inode *dir, const char *name)
 void disk_rename(struct disk *d, struct inode *from_dir, const char *from, struct inode *to_dir,
                  const char *to)
 {
-	struct inode *inode = names_find(&from_dir->names, from, strlen(from));
+	struct inode *inode = names_inode(&from_dir->names, from, strlen(from));
 
-	forget_bytes(d, names_find(&to_dir->names, to, strlen(to)));
+	forget_bytes(d, names_inode(&to_dir->names, to, strlen(to)));
 	names_remove(&from_dir->names, from, inode);
 	names_set(&to_dir->names, to, inode);
 	inode->parent = to_dir;
@@ -369,7 +369,7 @@ static int find_part(struct inode *dir, const char *part, size_t size, struct in
 	else if (size == 2 && !memcmp(part, "..", 2))
 		found = dir->parent;
 	else
-		found = names_find(&dir->names, part, size);
+		found = names_inode(&dir->names, part, size);
 	if (!found)
 		return -ENOENT;
 	*ret = found;

@@ -77,7 +77,7 @@ int disk_find(struct inode *base, const char *path, struct inode **ret);
 /* The directory that holds path's last part, and that part; then what it names. */
 int disk_find_parent(struct inode *base, const char *path, struct inode **ret, const char **last);
 int disk_find_last(struct inode *dir, const char *last, struct inode **ret);
-struct inode *names_find(const struct names *n, const char *text, size_t size);
+struct inode *names_inode(const struct names *n, const char *text, size_t size);
 
 /* All of these are done, now; the caller says what a crash does to them. */
 struct inode *disk_create(struct disk *d, struct inode *dir, const char *name, bool is_dir);
