@@ -65,6 +65,8 @@ rd_kafka_t *cli_client(struct cli *cli, rd_kafka_type_t type, rd_kafka_conf_t *c
 void cli_conf(rd_kafka_conf_t *conf, const char *key, const char *value);
 /* Ends the program with what is known of the trouble and what can be done. */
 void cli_fail_with(rd_kafka_resp_err_t err, const char *what) __attribute__((noreturn));
+/* What was last wrong with a connection; "" when nothing was. */
+const char *cli_trouble(void);
 enum { CLI_TIMEOUT_MS = 15000 };
 
 /* ---- the commands ---- */

@@ -108,6 +108,11 @@ rd_kafka_t *cli_client(struct cli *cli, rd_kafka_type_t type, rd_kafka_conf_t *c
 	return client;
 }
 
+const char *cli_trouble(void)
+{
+	return trouble.reason;
+}
+
 void cli_fail_with(rd_kafka_resp_err_t err, const char *what)
 {
 	const char *colon = what ? ": " : "";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -111,6 +112,16 @@ static const struct message *find_message(struct schema s, int16_t id, const cha
 	return NULL;
 }
 
+/* "offset_commit_value" is an offset_commit. */
+static void out_record_name(struct out *o, const char *value_name)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(strlen(value_name) - strlen("_value")),
+	         value_name);
+	out_word(o, "record", name);
+}
+
 /* A coordinator's record: the version of the key is its type. */
 static bool out_coordinator(struct out *o, enum log_content content, const struct record *r)
 {
@@ -126,7 +137,7 @@ static bool out_coordinator(struct out *o, enum log_content content, const struc
 	value = find_message(s, type, "_value");
 	if (!key || !value)
 		return false;
-	out_word(o, "record", value->name);
+	out_record_name(o, value->name);
 	if (!out_message(o, "key", key, 0, (struct span){ r->key.data + 2, r->key.size - 2 }))
 		return false;
 	if (!r->value.data) {

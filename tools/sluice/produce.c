@@ -1,78 +1,186 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "cli.h"
 
 const char produce_help[] =
 	"sluice produce: one record a line of standard input\n"
 	"\n"
-	"  sluice produce TOPIC [--partition N] [--key-separator S] [--header NAME=VALUE]...\n"
-	"                 [--compression none|gzip|snappy|lz4|zstd] [--acks all|1|0] "
-	"[--null-empty]\n";
+	"  sluice produce TOPIC [options]\n"
+	"    --partition N         default: by the hash of the key, or any without a key\n"
+	"    --key K               of every record\n"
+	"    --key-separator S     a line is KEY S VALUE; without S in it there is no key\n"
+	"    --null-empty          an empty key or value is null\n"
+	"    --header NAME=VALUE   on every record; NAME alone: a null value; may be repeated\n"
+	"    --whole               all of standard input is the value of one record\n"
+	"    --compression C       none, gzip, snappy, lz4 or zstd\n"
+	"    --acks N              all (the default), 1 or 0\n"
+	"\n"
+	"With --acks all the producer is idempotent: no record twice, none out of order.\n"
+	"Exit status 0: the cluster has acknowledged every record.\n";
 
 struct produce {
 	rd_kafka_t *client;
 	const char *topic;
 	int32_t partition;
-	const char *separator; /* between key and value; NULL: no keys */
+	const char *key;
+	const char *separator; /* between key and value; NULL: no keys in the lines */
 	bool null_empty;       /* an empty key or value is null */
+	bool whole;
 	rd_kafka_headers_t *headers;
 	long failed;
 	long delivered;
 };
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signo)
+{
+	if (interrupted)
+		_Exit(128 + signo);
+	interrupted = signo;
+}
+
+/* ---- sending ---- */
+
+static void say_failure(const struct produce *p, rd_kafka_resp_err_t err)
+{
+	switch (err) {
+	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+		cli_say("%s: a record is larger than the topic takes; see its max.message.bytes",
+		        p->topic);
+		break;
+	case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+		cli_say("%s: the broker refuses a record: has the topic cleanup.policy=compact, "
+		        "each needs a key; or its time is too far off",
+		        p->topic);
+		break;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+		cli_say("%s: there is no such topic; `sluice topic create %s` makes it", p->topic,
+		        p->topic);
+		break;
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+		cli_say("%s: there is no partition %d; see `sluice topic describe %s`", p->topic,
+		        p->partition, p->topic);
+		break;
+	default:
+		cli_say("%s: %s%s%s", p->topic, rd_kafka_err2str(err), *cli_trouble() ? ": " : "",
+		        cli_trouble());
+	}
+}
 
 static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *arg)
 {
 	struct produce *p = arg;
 
 	(void)client;
-	if (!message->err) {
+	if (!message->err)
 		p->delivered++;
-		return;
-	}
-	if (!p->failed++)
-		fprintf(stderr, "sluice: %s\n", rd_kafka_err2str(message->err));
+	else if (!p->failed++)
+		say_failure(p, message->err);
 }
 
-static void send_line(struct produce *p, char *line, size_t size)
+struct line {
+	const char *key; /* NULL: null */
+	size_t key_size;
+	const char *value;
+	size_t value_size;
+};
+
+static rd_kafka_resp_err_t try_record(struct produce *p, const struct line *l)
 {
-	char *value = line;
-	char *key = NULL;
-	size_t key_size = 0;
+	rd_kafka_headers_t *headers = p->headers ? rd_kafka_headers_copy(p->headers) : NULL;
+	const rd_kafka_vu_t vu[] = {
+		{ .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = p->topic },
+		{ .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = p->partition },
+		{ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY },
+		{ .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { (void *)l->key, l->key_size } },
+		{ .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)l->value, l->value_size } },
+		{ .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers },
+	};
+	rd_kafka_error_t *error =
+		rd_kafka_produceva(p->client, vu, sizeof(vu) / sizeof(vu[0]) - !headers);
 	rd_kafka_resp_err_t err;
 
+	if (!error)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	err = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	if (headers)
+		rd_kafka_headers_destroy(headers);
+	return err;
+}
+
+static void send_record(struct produce *p, const struct line *l)
+{
+	rd_kafka_resp_err_t err;
+
+	/* A full queue empties only as deliveries are reported, which poll does. */
+	while ((err = try_record(p, l)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+		rd_kafka_poll(p->client, 100);
+	if (err && !p->failed++)
+		say_failure(p, err);
+	rd_kafka_poll(p->client, 0);
+}
+
+static void send_line(struct produce *p, const char *text, size_t size)
+{
+	struct line l = { p->key, p->key ? strlen(p->key) : 0, text, size };
+
 	if (p->separator) {
-		char *at = strstr(line, p->separator);
+		const char *at = memmem(text, size, p->separator, strlen(p->separator));
 
 		if (at) {
-			key = line;
-			key_size = (size_t)(at - line);
-			value = at + strlen(p->separator);
-			size -= key_size + strlen(p->separator);
-			if (!key_size && p->null_empty)
-				key = NULL;
+			l.key = text;
+			l.key_size = (size_t)(at - text);
+			l.value = at + strlen(p->separator);
+			l.value_size = size - l.key_size - strlen(p->separator);
 		}
 	}
-	if (!size && p->null_empty)
-		value = NULL;
-	for (;;) {
-		rd_kafka_headers_t *headers = p->headers ? rd_kafka_headers_copy(p->headers) : NULL;
-
-		err = rd_kafka_producev(
-			p->client, RD_KAFKA_V_TOPIC(p->topic), RD_KAFKA_V_PARTITION(p->partition),
-			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_size),
-			RD_KAFKA_V_VALUE(value, size), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-		if (err && headers)
-			rd_kafka_headers_destroy(headers);
-		if (err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			break;
-		rd_kafka_poll(p->client, 100);
-	}
-	if (err)
-		cli_fail("%s", rd_kafka_err2str(err));
+	if (p->null_empty && !l.key_size)
+		l.key = NULL;
+	if (p->null_empty && !l.value_size)
+		l.value = NULL;
+	send_record(p, &l);
 }
+
+static void send_lines(struct produce *p)
+{
+	char *line = NULL;
+	size_t capacity = 0;
+	ssize_t size;
+
+	while (!interrupted && (size = getline(&line, &capacity, stdin)) >= 0) {
+		if (size && line[size - 1] == '\n')
+			size--;
+		send_line(p, line, (size_t)size);
+	}
+	free(line);
+}
+
+static void send_whole(struct produce *p)
+{
+	enum { PIECE = 1 << 16 };
+	struct buf b = { 0 };
+	size_t got;
+
+	do {
+		buf_reserve(&b, PIECE);
+		got = fread(b.data + b.size, 1, PIECE, stdin);
+		b.size += got;
+	} while (got && !interrupted);
+	if (!interrupted)
+		send_line(p, (const char *)b.data, b.size);
+	buf_fini(&b);
+}
+
+/* ---- options ---- */
 
 static void add_headers(struct cli *cli, struct produce *p)
 {
@@ -81,60 +189,98 @@ static void add_headers(struct cli *cli, struct produce *p)
 	while ((text = cli_option(cli, "--header"))) {
 		const char *value = strchr(text, '=');
 
-		if (!value)
+		if (!*text || value == text)
 			cli_usage("--header %s: NAME=VALUE is wanted", text);
 		if (!p->headers)
 			p->headers = rd_kafka_headers_new(8);
-		rd_kafka_header_add(p->headers, text, value - text, value + 1, -1);
+		rd_kafka_header_add(p->headers, text, value ? value - text : -1,
+		                    value ? value + 1 : NULL, value ? -1 : 0);
 	}
+}
+
+static bool is_one_of(const char *text, const char *const *known, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(text, known[i]))
+			return true;
+	return false;
 }
 
 static rd_kafka_conf_t *producer_conf(struct cli *cli, struct produce *p)
 {
+	static const char *const codec[] = { "none", "gzip", "snappy", "lz4", "zstd" };
+	static const char *const acks[] = { "all", "-1", "1", "0" };
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	const char *compression = cli_option(cli, "--compression");
-	const char *acks = cli_option(cli, "--acks");
+	const char *c = cli_option(cli, "--compression");
+	const char *a = cli_option(cli, "--acks");
 
-	if (compression)
-		cli_conf(conf, "compression.codec", compression);
-	cli_conf(conf, "acks", acks ? acks : "all");
+	c = c ? c : "none";
+	a = a ? a : "all";
+	if (!is_one_of(c, codec, 5))
+		cli_usage("--compression %s: none, gzip, snappy, lz4 or zstd is wanted", c);
+	if (!is_one_of(a, acks, 4))
+		cli_usage("--acks %s: all, 1 or 0 is wanted", a);
+	cli_conf(conf, "compression.codec", c);
+	cli_conf(conf, "acks", a);
+	cli_conf(conf, "enable.idempotence", is_one_of(a, acks, 2) ? "true" : "false");
 	cli_conf(conf, "linger.ms", "5");
-	cli_conf(conf, "message.max.bytes", "100000000");
+	cli_conf(conf, "message.timeout.ms", "60000");
+	/* What a record may weigh is the topic's to say. */
+	cli_conf(conf, "message.max.bytes", "1000000000");
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 	rd_kafka_conf_set_opaque(conf, p);
 	return conf;
 }
 
+static void parse(struct cli *cli, struct produce *p)
+{
+	p->partition = (int32_t)cli_number(cli, "--partition", -1, 0, INT32_MAX);
+	p->key = cli_option(cli, "--key");
+	p->separator = cli_option(cli, "--key-separator");
+	p->null_empty = cli_flag(cli, "--null-empty");
+	p->whole = cli_flag(cli, "--whole");
+	add_headers(cli, p);
+	p->topic = cli_word(cli);
+	if (!p->topic)
+		cli_usage("produce: a topic is wanted");
+	if (p->separator && !*p->separator)
+		cli_usage("--key-separator: it cannot be empty");
+	if (p->separator && p->key)
+		cli_usage("--key and --key-separator exclude each other");
+	cli_done(cli);
+}
+
 int cmd_produce(struct cli *cli)
 {
-	struct produce p = { .partition =
-		                     (int32_t)cli_number(cli, "--partition", -1, 0, INT32_MAX) };
+	struct produce p = { 0 };
 	rd_kafka_conf_t *conf = producer_conf(cli, &p);
-	char *line = NULL;
-	size_t capacity = 0;
-	ssize_t size;
+	/* Without SA_RESTART: reading ends, what was read is still delivered. */
+	struct sigaction action = { .sa_handler = on_signal };
 
-	p.separator = cli_option(cli, "--key-separator");
-	p.null_empty = cli_flag(cli, "--null-empty");
-	add_headers(cli, &p);
-	p.topic = cli_word(cli);
-	if (!p.topic)
-		cli_usage("produce: a topic is wanted");
-	cli_done(cli);
+	parse(cli, &p);
 	p.client = cli_client(cli, RD_KAFKA_PRODUCER, conf);
-	while ((size = getline(&line, &capacity, stdin)) >= 0) {
-		if (size && line[size - 1] == '\n')
-			line[--size] = '\0';
-		send_line(&p, line, (size_t)size);
-		rd_kafka_poll(p.client, 0);
-	}
-	free(line);
-	(void)rd_kafka_flush(p.client, CLI_TIMEOUT_MS * 4); /* what is left is counted below */
-	p.failed += rd_kafka_outq_len(p.client);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	if (p.whole)
+		send_whole(&p);
+	else
+		send_lines(&p);
+	if (ferror(stdin) && !interrupted)
+		cli_say("standard input: %s", strerror(errno));
+	/* Ends by itself: each record is delivered or fails in message.timeout.ms. */
+	while (rd_kafka_outq_len(p.client))
+		rd_kafka_poll(p.client, 100);
 	if (p.headers)
 		rd_kafka_headers_destroy(p.headers);
 	rd_kafka_destroy(p.client);
 	if (p.failed)
-		cli_fail("%ld records were not delivered, %ld were", p.failed, p.delivered);
-	return EXIT_OK;
+		cli_fail("%ld record%s not delivered, %ld %s", p.failed,
+		         p.failed == 1 ? " was" : "s were", p.delivered,
+		         p.delivered == 1 ? "was" : "were");
+	if (interrupted)
+		cli_say("interrupted; %ld record%s delivered", p.delivered,
+		        p.delivered == 1 ? " was" : "s were");
+	if (interrupted)
+		return 128 + interrupted;
+	return ferror(stdin) ? EXIT_FAILED : EXIT_OK;
 }
