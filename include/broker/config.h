@@ -132,8 +132,8 @@ struct config_listeners {
 };
 struct config_listeners config_listeners(const struct config *c);
 
-struct config_voter { /* of controller.quorum.voters; id -1: of controller.quorum.bootstrap.servers
-	               */
+/* One of controller.quorum.voters, or of controller.quorum.bootstrap.servers, whose id is -1. */
+struct config_voter {
 	int32_t id;
 	struct str host;
 	uint16_t port;
@@ -144,6 +144,17 @@ struct config_voters {
 };
 struct config_voters config_voters(const struct config *c);
 struct config_voters config_bootstrap_servers(const struct config *c);
+
+/* One of max.connections.per.ip.overrides. */
+struct config_ip_limit {
+	struct str host;
+	int32_t connections_max;
+};
+struct config_ip_limits {
+	const struct config_ip_limit *limit;
+	uint32_t count;
+};
+struct config_ip_limits config_ip_limits(const struct config *c);
 
 bool config_is_broker(const struct config *c);
 bool config_is_controller(const struct config *c);

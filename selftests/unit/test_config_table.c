@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <float.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "base/buf.h"
-#include "broker/config.h"
+#include "config_fixture.h"
 #include "broker/config_describe.h"
 
 /*
@@ -172,26 +163,6 @@ static void dynamic_keys_are_kafkas(void **state)
 	assert_int_equal(count, 0);
 }
 
-static struct config *load(const char *more)
-{
-	struct buf file = { 0 };
-	struct config_report report = { 0 };
-	struct config *c;
-
-	buf_printf(&file,
-	           "process.roles=broker,controller\nnode.id=1\n"
-	           "listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093\n"
-	           "controller.listener.names=CONTROLLER\n"
-	           "controller.quorum.bootstrap.servers=127.0.0.1:9093\n%s",
-	           more);
-	c = config_load(&(struct config_input){ .file = { file.data, file.size } }, &report);
-	if (!c)
-		fail_msg("%.*s", (int)report.text.size, (const char *)report.text.data);
-	config_report_fini(&report);
-	buf_fini(&file);
-	return c;
-}
-
 /* The broker's keys behind a topic's, in their order, each with its unit. */
 static void synonym_row(const struct row *row, void *arg)
 {
@@ -226,7 +197,7 @@ static void synonym_row(const struct row *row, void *arg)
 		         !strcmp(star + 1, "1") ? 1048577 : 7 * atoll(star + 1));
 		if (strstr(one, "compression."))
 			continue;
-		c = load(line);
+		c = load_node(line);
 		arena_init(&arena, SIZE_MAX / 2);
 		entries = config_describe_topic(c, (struct config_layer){ NULL, 0 }, &arena);
 		for (uint32_t i = 0; i < entries.count; i++)
@@ -292,6 +263,40 @@ static void a_mistyped_name_finds_its_neighbour(void **state)
 	}
 }
 
+static void every_key_says_what_it_does(void **state)
+{
+	(void)state;
+	for (int scope = 0; scope < CONFIG_SCOPE_COUNT; scope++) {
+		struct config_table table = config_table((enum config_scope)scope);
+
+		for (uint32_t i = 0; i < table.count; i++) {
+			const char *doc = table.key[i].doc;
+			size_t size = strlen(doc);
+
+			if (size < 20 || doc[0] < 'A' || doc[0] > 'Z' || doc[size - 1] != '.' ||
+			    strstr(doc, "  "))
+				fail_msg("%s: '%s'", table.key[i].name, doc);
+		}
+	}
+}
+
+static void the_document_is_the_one_made_from_the_table(void **state)
+{
+	FILE *f = fopen(DOCUMENT, "r");
+	struct buf made = { 0 };
+	char *text;
+
+	(void)state;
+	assert_non_null(f);
+	config_document(&made);
+	text = malloc(made.size + 2);
+	assert_int_equal(fread(text, 1, made.size + 2, f), made.size);
+	assert_memory_equal(text, made.data, made.size);
+	free(text);
+	fclose(f);
+	buf_fini(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +305,8 @@ int main(void)
 		cmocka_unit_test(synonyms_are_kafkas),
 		cmocka_unit_test(rows_are_in_the_order_of_names),
 		cmocka_unit_test(a_mistyped_name_finds_its_neighbour),
+		cmocka_unit_test(every_key_says_what_it_does),
+		cmocka_unit_test(the_document_is_the_one_made_from_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

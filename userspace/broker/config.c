@@ -292,6 +292,11 @@ struct config_voters config_bootstrap_servers(const struct config *c)
 	return c->bootstrap_servers;
 }
 
+struct config_ip_limits config_ip_limits(const struct config *c)
+{
+	return c->ip_limits;
+}
+
 bool config_is_broker(const struct config *c)
 {
 	return c->is_broker;

@@ -3,22 +3,13 @@
 #include <stdio.h>
 
 #include "config_private.h"
+#include "wire/batch.h"
 
 /* What must fit together (KafkaConfig.validateValues, GroupCoordinatorConfig, ShareGroupConfig). */
 
-/* Scala's require() puts its own words before; only clients see them. */
-#define require(to, is_true, key, ...)                                                             \
-	do {                                                                                       \
-		if (!(is_true))                                                                    \
-			refuse(to, key, __VA_ARGS__);                                              \
-	} while (0)
-
-static void refuse(struct config_complaints *to, const char *key, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void refuse(struct config_complaints *to, const char *key, const char *format, ...)
+void config_refuse(struct config_complaints *to, const char *key, const char *format, ...)
 {
-	char text[600];
+	char text[1200];
 	va_list args;
 
 	va_start(args, format);
@@ -46,28 +37,29 @@ static void check_log(struct config_complaints *to)
 	int64_t retention = effective(c, TOPIC_CONFIG_RETENTION_MS);
 	int32_t threads = config_int(c, CONFIG_LOG_CLEANER_THREADS);
 
-	require(to, effective(c, TOPIC_CONFIG_SEGMENT_MS) >= 1, "log.roll.ms",
-	        "log.roll.ms must be greater than or equal to 1");
-	require(to, effective(c, TOPIC_CONFIG_SEGMENT_JITTER_MS) >= 0, "log.roll.jitter.ms",
-	        "log.roll.jitter.ms must be greater than or equal to 0");
-	require(to, retention >= 1 || retention == -1, "log.retention.ms",
-	        "log.retention.ms must be unlimited (-1) or, greater than or equal to 1");
-	require(to, c->log_dirs.count > 0, "log.dirs",
-	        "At least one log directory must be defined via log.dirs or log.dir.");
+	config_require(to, effective(c, TOPIC_CONFIG_SEGMENT_MS) >= 1, "log.roll.ms",
+	               "log.roll.ms must be greater than or equal to 1");
+	config_require(to, effective(c, TOPIC_CONFIG_SEGMENT_JITTER_MS) >= 0, "log.roll.jitter.ms",
+	               "log.roll.jitter.ms must be greater than or equal to 0");
+	config_require(to, retention >= 1 || retention == -1, "log.retention.ms",
+	               "log.retention.ms must be unlimited (-1) or, greater than or equal to 1");
+	config_require(to, c->log_dirs.count > 0, "log.dirs",
+	               "At least one log directory must be defined via log.dirs or log.dir.");
 	if (!threads)
 		config_complain(to, "log.cleaner.threads", "/ by zero");
 	else
-		require(to,
-		        config_long(c, CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE) / threads >
-		                1024 * 1024,
-		        "log.cleaner.dedupe.buffer.size",
-		        "log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.");
-	require(to,
-	        config_long(c, CONFIG_LOG_CLEANER_MIN_COMPACTION_LAG_MS) <=
-	                config_long(c, CONFIG_LOG_CLEANER_MAX_COMPACTION_LAG_MS),
-	        "log.cleaner.min.compaction.lag.ms",
-	        "log.cleaner.min.compaction.lag.ms must not be greater than "
-	        "log.cleaner.max.compaction.lag.ms");
+		config_require(
+			to,
+			config_long(c, CONFIG_LOG_CLEANER_DEDUPE_BUFFER_SIZE) / threads >
+				1024 * 1024,
+			"log.cleaner.dedupe.buffer.size",
+			"log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.");
+	/* Kafka's LogManager asks once, when it starts. */
+	if (to->report && config_long(c, CONFIG_LOG_CLEANER_MIN_COMPACTION_LAG_MS) >
+	                          config_long(c, CONFIG_LOG_CLEANER_MAX_COMPACTION_LAG_MS))
+		config_complain(to, "log.cleaner.min.compaction.lag.ms",
+		                "log.cleaner.min.compaction.lag.ms must not be greater than "
+		                "log.cleaner.max.compaction.lag.ms");
 }
 
 static void check_times(struct config_complaints *to)
@@ -80,273 +72,167 @@ static void check_times(struct config_complaints *to)
 	int32_t delay = config_int(c, CONFIG_CONNECTION_FAILED_AUTHENTICATION_DELAY_MS);
 	int64_t queued = config_long(c, CONFIG_QUEUED_MAX_REQUEST_BYTES);
 
-	require(to, wait <= config_int(c, CONFIG_REPLICA_SOCKET_TIMEOUT_MS),
-	        "replica.socket.timeout.ms",
-	        "replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms to "
-	        "prevent unnecessary socket timeouts");
-	require(to, wait <= config_long(c, CONFIG_REPLICA_LAG_TIME_MAX_MS),
-	        "replica.fetch.wait.max.ms",
-	        "replica.fetch.wait.max.ms should always be less than or equal to "
-	        "replica.lag.time.max.ms to prevent frequent changes in ISR");
+	config_require(
+		to, wait <= config_int(c, CONFIG_REPLICA_SOCKET_TIMEOUT_MS),
+		"replica.socket.timeout.ms",
+		"replica.socket.timeout.ms should always be at least replica.fetch.wait.max.ms to "
+		"prevent unnecessary socket timeouts");
+	config_require(to, wait <= config_long(c, CONFIG_REPLICA_LAG_TIME_MAX_MS),
+	               "replica.fetch.wait.max.ms",
+	               "replica.fetch.wait.max.ms should always be less than or equal to "
+	               "replica.lag.time.max.ms to prevent frequent changes in ISR");
 	if ((int64_t)heartbeat * 2 > session)
 		config_warn(to, "broker.heartbeat.interval.ms",
 		            "broker.heartbeat.interval.ms (%d) should be at most half of "
 		            "broker.session.timeout.ms (%d)",
 		            heartbeat, session);
-	require(to, idle < 0 || delay < idle, "connection.failed.authentication.delay.ms",
-	        "connection.failed.authentication.delay.ms=%d should always be less than "
-	        "connections.max.idle.ms=%lld to prevent failed authentication responses from "
-	        "timing "
-	        "out",
-	        delay, (long long)idle);
-	require(to, queued <= 0 || queued >= config_int(c, CONFIG_SOCKET_REQUEST_MAX_BYTES),
-	        "queued.max.request.bytes",
-	        "queued.max.request.bytes must be larger or equal to socket.request.max.bytes");
-	require(to,
-	        config_int(c, CONFIG_MAX_CONNECTIONS_PER_IP) ||
-	                config_str(c, CONFIG_MAX_CONNECTIONS_PER_IP_OVERRIDES).size,
-	        "max.connections.per.ip",
-	        "max.connections.per.ip can be set to zero only if "
-	        "max.connections.per.ip.overrides "
-	        "property is set.");
+	config_require(
+		to, idle < 0 || delay < idle, "connection.failed.authentication.delay.ms",
+		"connection.failed.authentication.delay.ms=%d should always be less than "
+		"connections.max.idle.ms=%lld to prevent failed authentication responses from "
+		"timing "
+		"out",
+		delay, (long long)idle);
+	config_require(
+		to, queued <= 0 || queued >= config_int(c, CONFIG_SOCKET_REQUEST_MAX_BYTES),
+		"queued.max.request.bytes",
+		"queued.max.request.bytes must be larger or equal to socket.request.max.bytes");
+	config_require(to, config_int(c, CONFIG_MAX_CONNECTIONS_PER_IP) || c->ip_limits.count,
+	               "max.connections.per.ip",
+	               "max.connections.per.ip can be set to zero only if "
+	               "max.connections.per.ip.overrides "
+	               "property is set.");
 }
 
-/* max >= min, min <= value <= max, heartbeat < session, for each protocol. */
-struct interval {
+/* ---- groups: said as Java's require() does, without words of its own ---- */
+
+static void check_at_least(struct config_complaints *to, int a, int b)
+{
+	const struct config_key *key = config_table(CONFIG_SCOPE_BROKER).key;
+
+	if (config_int(to->c, (enum config_id)a) < config_int(to->c, (enum config_id)b))
+		config_complain(to, key[a].name, "%s must be greater than or equal to %s",
+		                key[a].name, key[b].name);
+}
+
+static void check_at_most(struct config_complaints *to, int a, int b)
+{
+	const struct config_key *key = config_table(CONFIG_SCOPE_BROKER).key;
+
+	if (config_int(to->c, (enum config_id)a) > config_int(to->c, (enum config_id)b))
+		config_complain(to, key[a].name, "%s must be less than or equal to %s", key[a].name,
+		                key[b].name);
+}
+
+static void check_less(struct config_complaints *to, int a, int b)
+{
+	const struct config_key *key = config_table(CONFIG_SCOPE_BROKER).key;
+
+	if (config_int(to->c, (enum config_id)a) >= config_int(to->c, (enum config_id)b))
+		config_complain(to, key[a].name, "%s must be less than %s", key[a].name,
+		                key[b].name);
+}
+
+/* Heartbeat, session and assignment of one kind of group; each has its bounds. */
+struct group_times {
 	uint16_t value;
 	uint16_t low;
 	uint16_t high;
 };
 
-static void check_interval(struct config_complaints *to, const struct interval *in)
-{
-	const struct config_key *key = config_table(CONFIG_SCOPE_BROKER).key;
-	int32_t value = config_int(to->c, in->value);
-	int32_t low = config_int(to->c, in->low);
-	int32_t high = config_int(to->c, in->high);
-
-	require(to, high >= low, key[in->high].name, "%s must be greater than or equal to %s",
-	        key[in->high].name, key[in->low].name);
-	require(to, value >= low, key[in->value].name, "%s must be greater than or equal to %s",
-	        key[in->value].name, key[in->low].name);
-	require(to, value <= high, key[in->value].name, "%s must be less than or equal to %s",
-	        key[in->value].name, key[in->high].name);
-}
-
-static void check_less(struct config_complaints *to, enum config_id a, enum config_id b)
-{
-	const struct config_key *key = config_table(CONFIG_SCOPE_BROKER).key;
-
-	require(to, config_int(to->c, a) < config_int(to->c, b), key[a].name,
-	        "%s must be less than %s", key[a].name, key[b].name);
-}
-
-#define INTERVAL(group, what)                                                                      \
+#define TIMES(group, what)                                                                         \
 	{                                                                                          \
 		CONFIG_GROUP_##group##_##what, CONFIG_GROUP_##group##_MIN_##what,                  \
 			CONFIG_GROUP_##group##_MAX_##what                                          \
 	}
+#define KIND(group)                                                                                \
+	{                                                                                          \
+		TIMES(group, HEARTBEAT_INTERVAL_MS), TIMES(group, SESSION_TIMEOUT_MS),             \
+			TIMES(group, ASSIGNMENT_INTERVAL_MS)                                       \
+	}
+
+static void check_kind(struct config_complaints *to, const struct group_times times[3])
+{
+	for (int i = 0; i < 3; i++) {
+		check_at_least(to, times[i].high, times[i].low);
+		check_at_least(to, times[i].value, times[i].low);
+		check_at_most(to, times[i].value, times[i].high);
+	}
+	check_less(to, times[0].value, times[1].value);
+}
+
+/* Assignors are Java's classes, but for those of these names. */
+static void check_assignors(struct config_complaints *to, enum config_id id, const char *known)
+{
+	struct config_list list = config_items(to->c, id);
+	uint32_t count;
+	const struct str *item = config_split(str_of(known), &to->c->arena, &count);
+
+	for (uint32_t i = 0; i < list.count; i++) {
+		uint32_t j = 0;
+
+		while (j < count && !str_eq(list.item[i], item[j]))
+			j++;
+		if (j == count)
+			config_complain(to, config_table(CONFIG_SCOPE_BROKER).key[id].name,
+			                "Class %.*s cannot be found", STR_ARG(list.item[i]));
+	}
+}
+
+static void check_share_groups(struct config_complaints *to)
+{
+	static const struct group_times bounds[] = {
+		TIMES(SHARE, DELIVERY_COUNT_LIMIT),
+		TIMES(SHARE, PARTITION_MAX_RECORD_LOCKS),
+		TIMES(SHARE, RECORD_LOCK_DURATION_MS),
+	};
+
+	for (size_t i = 0; i < array_count(bounds); i++) {
+		check_at_least(to, bounds[i].high, bounds[i].value);
+		check_at_least(to, bounds[i].value, bounds[i].low);
+	}
+	check_at_least(to, CONFIG_GROUP_SHARE_MAX_SHARE_SESSIONS, CONFIG_GROUP_SHARE_MAX_SIZE);
+}
+
+static void check_codec(struct config_complaints *to, enum config_id id)
+{
+	int32_t codec = config_int(to->c, id);
+
+	if (codec < BATCH_NONE || codec > BATCH_ZSTD)
+		config_complain(to, config_table(CONFIG_SCOPE_BROKER).key[id].name,
+		                "Unknown compression type id: %d", codec);
+}
 
 static void check_groups(struct config_complaints *to)
 {
-	static const struct interval intervals[] = {
-		INTERVAL(CONSUMER, HEARTBEAT_INTERVAL_MS),
-		INTERVAL(CONSUMER, SESSION_TIMEOUT_MS),
-		INTERVAL(CONSUMER, ASSIGNMENT_INTERVAL_MS),
-		INTERVAL(SHARE, HEARTBEAT_INTERVAL_MS),
-		INTERVAL(SHARE, SESSION_TIMEOUT_MS),
-		INTERVAL(SHARE, ASSIGNMENT_INTERVAL_MS),
-		INTERVAL(SHARE, RECORD_LOCK_DURATION_MS),
-		INTERVAL(SHARE, DELIVERY_COUNT_LIMIT),
-		INTERVAL(SHARE, PARTITION_MAX_RECORD_LOCKS),
-		INTERVAL(STREAMS, HEARTBEAT_INTERVAL_MS),
-		INTERVAL(STREAMS, SESSION_TIMEOUT_MS),
-		INTERVAL(STREAMS, ASSIGNMENT_INTERVAL_MS),
-	};
-	struct config_list assignors = config_items(to->c, CONFIG_GROUP_SHARE_ASSIGNORS);
+	static const struct group_times kinds[][3] = { KIND(CONSUMER), KIND(SHARE), KIND(STREAMS) };
+	struct config_list share = config_items(to->c, CONFIG_GROUP_SHARE_ASSIGNORS);
 
-	for (size_t i = 0; i < array_count(intervals); i++)
-		check_interval(to, &intervals[i]);
-	check_less(to, CONFIG_GROUP_CONSUMER_HEARTBEAT_INTERVAL_MS,
-	           CONFIG_GROUP_CONSUMER_SESSION_TIMEOUT_MS);
-	check_less(to, CONFIG_GROUP_SHARE_HEARTBEAT_INTERVAL_MS,
-	           CONFIG_GROUP_SHARE_SESSION_TIMEOUT_MS);
-	check_less(to, CONFIG_GROUP_STREAMS_HEARTBEAT_INTERVAL_MS,
-	           CONFIG_GROUP_STREAMS_SESSION_TIMEOUT_MS);
-	require(to, assignors.count == 1, "group.share.assignors",
-	        "group.share.assignors must contain exactly one assignor, but found %u",
-	        assignors.count);
-	require(to,
-	        config_int(to->c, CONFIG_GROUP_STREAMS_NUM_STANDBY_REPLICAS) <=
-	                config_int(to->c, CONFIG_GROUP_STREAMS_MAX_STANDBY_REPLICAS),
-	        "group.streams.num.standby.replicas",
-	        "group.streams.num.standby.replicas must be less than or equal to "
-	        "group.streams.max.standby.replicas");
+	check_assignors(to, CONFIG_GROUP_CONSUMER_ASSIGNORS, "uniform,range");
+	check_codec(to, CONFIG_OFFSETS_TOPIC_COMPRESSION_CODEC);
+	check_assignors(to, CONFIG_GROUP_SHARE_ASSIGNORS, "simple");
+	for (size_t i = 0; i < array_count(kinds); i++)
+		check_kind(to, kinds[i]);
+	if (share.count != 1)
+		config_complain(to, "group.share.assignors",
+		                "group.share.assignors must contain exactly one assignor, but "
+		                "found %u",
+		                share.count);
+	check_at_most(to, CONFIG_GROUP_STREAMS_NUM_STANDBY_REPLICAS,
+	              CONFIG_GROUP_STREAMS_MAX_STANDBY_REPLICAS);
+	check_share_groups(to);
+	check_codec(to, CONFIG_SHARE_COORDINATOR_STATE_TOPIC_COMPRESSION_CODEC);
 	if (!config_value_has(&to->c->value[CONFIG_GROUP_COORDINATOR_REBALANCE_PROTOCOLS],
 	                      STR("classic")))
 		config_complain(to, "group.coordinator.rebalance.protocols",
 		                "Disabling the 'classic' protocol is not supported.");
 }
 
-/* ---- roles and listeners ---- */
-
-struct counted {
-	uint32_t controllers;
-	uint32_t brokers; /* advertised */
-	bool inter_broker;
-};
-
-static struct counted count_listeners(const struct config *c)
-{
-	struct counted n = { 0 };
-
-	for (uint32_t i = 0; i < c->listeners.count; i++) {
-		const struct listener_config *l = &c->listeners.listener[i];
-
-		n.controllers += l->is_controller;
-		n.brokers += !l->is_controller && l->is_advertised;
-		n.inter_broker = n.inter_broker ||
-		                 (l->is_inter_broker && !l->is_controller && l->is_advertised);
-	}
-	return n;
-}
-
-static bool is_voter(const struct config *c, int32_t id)
-{
-	for (uint32_t i = 0; i < c->voters.count; i++)
-		if (c->voters.voter[i].id == id)
-			return true;
-	return false;
-}
-
-static void check_controller(struct config_complaints *to, const struct counted *n)
-{
-	const struct config *c = to->c;
-	struct config_list names = config_items(c, CONFIG_CONTROLLER_LISTENER_NAMES);
-	int32_t id = config_int(c, CONFIG_NODE_ID);
-
-	require(to, !c->voters.count || is_voter(c, id), "controller.quorum.voters",
-	        "If process.roles contains the 'controller' role, the node id %d must be included "
-	        "in "
-	        "the set of voters controller.quorum.voters=%.*s",
-	        id, STR_ARG(config_str(c, CONFIG_CONTROLLER_QUORUM_VOTERS)));
-	require(to, n->controllers, "controller.listener.names",
-	        "controller.listener.names must contain at least one value appearing in the "
-	        "'listeners' configuration when running the KRaft controller role");
-	for (uint32_t i = 0; i < names.count && n->controllers; i++) {
-		bool found = false;
-
-		for (uint32_t j = 0; j < c->listeners.count; j++)
-			found = found || str_eq(names.item[i], c->listeners.listener[j].name);
-		require(to, found, "controller.listener.names",
-		        "controller.listener.names must only contain values appearing in the "
-		        "'listeners' configuration when running the KRaft controller role");
-	}
-	require(to, c->is_broker || n->controllers == c->listeners.count, "listeners",
-	        "The listeners config must only contain KRaft controller listeners from "
-	        "controller.listener.names when process.roles=controller");
-}
-
-static void check_broker_only(struct config_complaints *to, const struct counted *n)
-{
-	int32_t id = config_int(to->c, CONFIG_NODE_ID);
-
-	require(to, !is_voter(to->c, id), "controller.quorum.voters",
-	        "If process.roles contains just the 'broker' role, the node id %d must not be "
-	        "included in the set of voters controller.quorum.voters=%.*s",
-	        id, STR_ARG(config_str(to->c, CONFIG_CONTROLLER_QUORUM_VOTERS)));
-	require(to, !n->controllers, "controller.listener.names",
-	        "controller.listener.names must not contain a value appearing in the 'listeners' "
-	        "configuration when running KRaft with just the broker role");
-	require(to, !config_bool(to->c, CONFIG_CONTROLLER_QUORUM_AUTO_JOIN_ENABLE),
-	        "controller.quorum.auto.join.enable",
-	        "controller.quorum.auto.join.enable is only supported when process.roles contains "
-	        "the 'controller' role.");
-}
-
-/* The mechanism between brokers must be one that their listener takes. */
-static void check_sasl(struct config_complaints *to)
-{
-	const struct config *c = to->c;
-	struct str mechanism = config_str(c, CONFIG_SASL_MECHANISM_INTER_BROKER_PROTOCOL);
-
-	for (uint32_t i = 0; i < c->listeners.count; i++) {
-		const struct listener_config *l = &c->listeners.listener[i];
-		struct str text;
-		const struct str *item;
-		uint32_t count;
-		bool found = false;
-
-		if (!l->is_inter_broker ||
-		    (l->protocol != SECURITY_SASL_PLAINTEXT && l->protocol != SECURITY_SASL_SSL))
-			continue;
-		text = config_listener_str(c, l->name, (struct str){ NULL, 0 },
-		                           CONFIG_SASL_ENABLED_MECHANISMS);
-		item = config_split(text, &to->c->arena, &count);
-		for (uint32_t j = 0; j < count; j++)
-			found = found || str_eq(item[j], mechanism);
-		require(to, found, "sasl.mechanism.inter.broker.protocol",
-		        "sasl.mechanism.inter.broker.protocol must be included in "
-		        "sasl.enabled.mechanisms when SASL is used for inter-broker communication");
-	}
-}
-
-static void check_cordoned(struct config_complaints *to)
-{
-	const struct config *c = to->c;
-	struct config_list dirs = config_items(c, CONFIG_CORDONED_LOG_DIRS);
-
-	for (uint32_t i = 0; i < dirs.count; i++) {
-		bool found = false;
-
-		if (str_eq(dirs.item[i], STR("*"))) {
-			require(to, dirs.count == 1, "cordoned.log.dirs",
-			        "When cordoned.log.dirs is set to *, it must not contain other "
-			        "values");
-			return;
-		}
-		for (uint32_t j = 0; j < c->log_dirs.count; j++)
-			found = found || str_eq(dirs.item[i], c->log_dirs.item[j]);
-		require(to, found, "cordoned.log.dirs",
-		        "All entries in cordoned.log.dirs must be present in log.dirs or log.dir. "
-		        "Missing entries : %.*s",
-		        STR_ARG(dirs.item[i]));
-	}
-}
-
-static void check_roles(struct config_complaints *to)
-{
-	const struct config *c = to->c;
-	struct counted n = count_listeners(c);
-
-	if (!c->voters.count && !c->bootstrap_servers.count)
-		config_complain(
-			to, "process.roles",
-			"If using process.roles, either controller.quorum.bootstrap.servers "
-			"must contain the set of bootstrap controllers or "
-			"controller.quorum.voters must contain a parseable set of "
-			"controllers.");
-	if (c->is_controller)
-		check_controller(to, &n);
-	else
-		check_broker_only(to, &n);
-	if (!c->is_broker)
-		return;
-	require(to, n.brokers, "listeners",
-	        "There must be at least one broker advertised listener. Perhaps all listeners "
-	        "appear "
-	        "in controller.listener.names?");
-	require(to, !n.brokers || n.inter_broker, "inter.broker.listener.name",
-	        "inter.broker.listener.name must be a listener name defined in "
-	        "advertised.listeners.");
-	check_cordoned(to);
-	check_sasl(to);
-}
-
 void config_check_values(struct config_complaints *to)
 {
 	const struct config *c = to->c;
 
+	check_groups(to);
 	if (config_int(c, CONFIG_NODE_ID) != config_int(c, CONFIG_BROKER_ID))
 		config_complain(to, "node.id",
 		                "You must set `node.id` to the same value as `broker.id`.");
@@ -357,6 +243,5 @@ void config_check_values(struct config_complaints *to)
 			"taken literally");
 	check_log(to);
 	check_times(to);
-	check_groups(to);
-	check_roles(to);
+	config_check_roles(to);
 }

@@ -65,8 +65,8 @@ void config_document(struct buf *out)
 {
 	buf_printf(out,
 	           "# Configuration\n\n"
-	           "This file is made from the table in the source: "
-	           "`build/selftests/unit/test_config --write`.\n\n"
+	           "This page is made from the table in the source: `build/sluiced "
+	           "--document-config > docs/config.md`.\n\n"
 	           "`sluiced` reads a `server.properties` with the names, types and defaults of "
 	           "Kafka 4.3, and `--override key=value` after it.  `sluiced --check-config` says "
 	           "what is wrong with a file and what has no effect.  With no file it is one node "
@@ -101,10 +101,18 @@ static void say_listeners(const struct config *c, struct buf *out)
 	for (uint32_t i = 0; i < c->listeners.count; i++) {
 		const struct listener_config *l = &c->listeners.listener[i];
 
-		buf_printf(out, "listener: %.*s (%s) on %.*s:%u, advertised %.*s:%u%s\n",
-		           STR_ARG(l->name), protocol[l->protocol], STR_ARG(l->host), l->port,
-		           STR_ARG(l->advertised_host), l->advertised_port,
-		           l->is_controller ? ", for controllers" : "");
+		buf_printf(out, "listener: %.*s (%s) on %.*s:%u", STR_ARG(l->name),
+		           protocol[l->protocol], STR_ARG(l->host.size ? l->host : STR("*")),
+		           l->port);
+		if (l->is_controller)
+			buf_printf(out, ", for controllers\n");
+		else if (!l->is_advertised)
+			buf_printf(out, ", not advertised\n");
+		else
+			buf_printf(out, ", advertised as %.*s:%u\n",
+			           STR_ARG(l->advertised_host.size ? l->advertised_host
+			                                           : STR("(this machine's name)")),
+			           l->advertised_port);
 	}
 }
 
@@ -114,14 +122,19 @@ static void say_values(const struct config *c, struct buf *out)
 
 	for (uint32_t id = 0; id < table.count; id++) {
 		const struct config_key *key = &table.key[id];
+		const struct config_given *given = config_givens_find(&c->given, str_of(key->name));
 
-		if (!c->is_set[id])
+		if (!given || given->is_copy)
 			continue;
-		buf_printf(out, "%s=%.*s\n", key->name,
-		           STR_ARG(config_is_sensitive(key) ? STR("[hidden]") : c->value[id].text));
-		if (!(key->flags & CONFIG_HONOURED))
-			buf_printf(out, "note: %s is accepted without effect\n", key->name);
+		buf_printf(out, "%s=%.*s%s\n", key->name,
+		           STR_ARG(config_is_sensitive(key) ? STR("[hidden]") : c->value[id].text),
+		           key->flags & CONFIG_HONOURED ? "" : " (no effect here)");
 	}
+}
+
+static void say_count(struct buf *out, uint32_t count, const char *what)
+{
+	buf_printf(out, "%u %s%s", count, what, count == 1 ? "" : "s");
 }
 
 bool config_check(const struct config_input *in, struct buf *out)
@@ -135,9 +148,16 @@ bool config_check(const struct config_input *in, struct buf *out)
 		for (uint32_t i = 0; i < c->log_dirs.count; i++)
 			buf_printf(out, "log directory: %.*s\n", STR_ARG(c->log_dirs.item[i]));
 		say_listeners(c, out);
+		buf_printf(out, "The configuration is good");
+	} else {
+		buf_printf(out, "The broker would not start: ");
+		say_count(out, report.errors, "error");
 	}
-	buf_printf(out, "%u errors, %u warnings: %s\n", report.errors, report.warnings,
-	           c ? "the configuration is good" : "the broker would not start");
+	if (report.warnings) {
+		buf_printf(out, c ? ": " : ", ");
+		say_count(out, report.warnings, "warning");
+	}
+	buf_printf(out, ".\n");
 	config_report_fini(&report);
 	config_put(c);
 	return c;

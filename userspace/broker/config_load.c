@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdarg.h>
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -21,65 +20,6 @@ static const char single_node[] =
 	"share.coordinator.state.topic.replication.factor=1\n"
 	"share.coordinator.state.topic.min.isr=1\n";
 
-/* ---- what there is to say ---- */
-
-static void say(struct config_complaints *to, bool is_error, const char *key, struct str message)
-{
-	const struct config_given *given =
-		key && to->c ? config_givens_find(&to->c->given, str_of(key)) : NULL;
-	struct buf *text;
-
-	if (is_error && !to->first.data && to->c)
-		to->first = arena_str(&to->c->arena, message);
-	if (!to->report)
-		return;
-	text = &to->report->text;
-	if (is_error)
-		to->report->errors++;
-	else
-		to->report->warnings++;
-	buf_printf(text, "%s: ", is_error ? "error" : "warning");
-	if (given && given->file && given->line)
-		buf_printf(text, "%s:%u: ", given->file, given->line);
-	else if (given && given->file)
-		buf_printf(text, "%s: ", given->file);
-	buf_add_str(text, message);
-	buf_printf(text, "\n");
-}
-
-static struct str format_text(const char *format, va_list args)
-{
-	char *text = NULL;
-	int size = vasprintf(&text, format, args);
-
-	check(size >= 0);
-	return (struct str){ text, (uint32_t)size };
-}
-
-void config_complain(struct config_complaints *to, const char *key, const char *format, ...)
-{
-	va_list args;
-	struct str message;
-
-	va_start(args, format);
-	message = format_text(format, args);
-	va_end(args);
-	say(to, true, key, message);
-	free((char *)message.data);
-}
-
-void config_warn(struct config_complaints *to, const char *key, const char *format, ...)
-{
-	va_list args;
-	struct str message;
-
-	va_start(args, format);
-	message = format_text(format, args);
-	va_end(args);
-	say(to, false, key, message);
-	free((char *)message.data);
-}
-
 /* ---- the fixed part ---- */
 
 static void config_free(struct object *object)
@@ -99,14 +39,6 @@ static struct config *config_new(void)
 	return c;
 }
 
-static int compare_given(const void *a, const void *b)
-{
-	const struct config_given *x = a;
-	const struct config_given *y = b;
-
-	return str_cmp(x->name, y->name);
-}
-
 static struct config_given *find_unsorted(struct config_givens *g, struct str name)
 {
 	for (uint32_t i = 0; i < g->count; i++)
@@ -115,34 +47,48 @@ static struct config_given *find_unsorted(struct config_givens *g, struct str na
 	return NULL;
 }
 
-static void put_given(struct config *c, struct config_givens *to, struct config_given given)
+/* At the end; the texts are copied. */
+static void append_given(struct config *c, struct config_givens *to, struct config_given given)
 {
-	struct config_given *there = find_unsorted(to, given.name);
-
 	given.name = arena_str(&c->arena, given.name);
 	given.value = arena_str(&c->arena, given.value);
-	if (!there)
-		there = &to->item[to->count++];
-	*there = given;
+	given.order = to->count;
+	to->item[to->count++] = given;
 }
 
-static void add_file(struct config *c, const struct properties *p, const char *file,
-                     struct config_report *report)
+static int compare_given(const void *a, const void *b)
 {
-	for (size_t i = 0; i < p->count; i++) {
-		const struct property *item = &p->item[i];
-		const struct config_given *there = find_unsorted(&c->fixed, item->key);
+	const struct config_given *x = a;
+	const struct config_given *y = b;
+	int order = str_cmp(x->name, y->name);
 
-		if (there && report) {
+	return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+/* By name, and of each name the last; a name twice in one file is most likely a mistake. */
+static void settle_givens(struct config_givens *g, struct config_report *report)
+{
+	uint32_t kept = 0;
+
+	qsort(g->item, g->count, sizeof(*g->item), compare_given);
+	for (uint32_t i = 0; i < g->count; i++) {
+		const struct config_given *now = &g->item[i];
+		const struct config_given *before = kept ? &g->item[kept - 1] : NULL;
+
+		if (!before || !str_eq(before->name, now->name)) {
+			g->item[kept++] = *now;
+			continue;
+		}
+		if (before->line && now->line) {
 			report->warnings++;
 			buf_printf(&report->text,
 			           "warning: %s:%u: %.*s was given in line %u already; this line "
 			           "counts\n",
-			           file, item->line, STR_ARG(item->key), there->line);
+			           now->file, now->line, STR_ARG(now->name), before->line);
 		}
-		put_given(c, &c->fixed,
-		          (struct config_given){ item->key, item->value, file, item->line });
+		g->item[kept - 1] = *now;
 	}
+	g->count = kept;
 }
 
 static bool add_overrides(struct config *c, const struct config_input *in,
@@ -152,19 +98,22 @@ static bool add_overrides(struct config *c, const struct config_input *in,
 		struct str text = in->override[i];
 		const char *equal = text.size ? memchr(text.data, '=', text.size) : NULL;
 		uint32_t size = equal ? (uint32_t)(equal - text.data) : 0;
+		struct str name = config_trim((struct str){ text.data, size });
 
-		if (!size) {
+		if (!name.size) {
 			report->errors++;
 			buf_printf(&report->text,
 			           "error: --override %.*s: not of the form key=value\n",
 			           STR_ARG(text));
 			return false;
 		}
-		put_given(c, &c->fixed,
-		          (struct config_given){
-				  config_trim((struct str){ text.data, size }),
-				  config_trim((struct str){ equal + 1, text.size - size - 1 }),
-				  "--override", 0 });
+		append_given(c, &c->fixed,
+		             (struct config_given){
+				     .name = name,
+				     .value = config_trim(
+					     (struct str){ equal + 1, text.size - size - 1 }),
+				     .file = "--override",
+			     });
 	}
 	return true;
 }
@@ -172,170 +121,71 @@ static bool add_overrides(struct config *c, const struct config_input *in,
 /* AbstractKafkaConfig.populateSynonyms: broker.id and node.id stand for each other. */
 static void add_id(struct config *c)
 {
-	const struct config_given *broker = find_unsorted(&c->fixed, STR("broker.id"));
-	const struct config_given *node = find_unsorted(&c->fixed, STR("node.id"));
+	const struct config_given *broker = config_givens_find(&c->fixed, STR("broker.id"));
+	const struct config_given *node = config_givens_find(&c->fixed, STR("node.id"));
 	struct config_given other;
 
 	if (!broker == !node)
 		return;
 	other = broker ? *broker : *node;
 	other.name = broker ? STR("node.id") : STR("broker.id");
-	put_given(c, &c->fixed, other);
+	other.is_copy = true;
+	append_given(c, &c->fixed, other);
+	qsort(c->fixed.item, c->fixed.count, sizeof(*c->fixed.item), compare_given);
+}
+
+/* The properties of the file, or of the single node.  False: complained. */
+static bool add_file(struct config *c, const struct config_input *in, struct config_report *report)
+{
+	struct span file = in->file.data ? in->file
+	                                 : (struct span){ (const uint8_t *)single_node,
+		                                          sizeof(single_node) - 1 };
+	struct properties p;
+	uint32_t line = 0;
+	int err = properties_parse(file, &p, &line);
+
+	if (err) {
+		report->errors++;
+		if (err == -EFBIG)
+			buf_printf(&report->text, "error: %s: larger than %d bytes\n", c->file,
+			           PROPERTIES_BYTES_MAX);
+		else
+			buf_printf(&report->text,
+			           "error: %s:%u: a \\u is not followed by four hexadecimal "
+			           "digits (or by 0000)\n",
+			           c->file, line);
+		properties_fini(&p);
+		return false;
+	}
+	c->fixed.item =
+		config_alloc(&c->arena, p.count + in->override_count + 1, sizeof(*c->fixed.item));
+	for (size_t i = 0; i < p.count; i++)
+		append_given(c, &c->fixed,
+		             (struct config_given){ .name = p.item[i].key,
+		                                    .value = p.item[i].value,
+		                                    .file = in->file.data ? c->file : NULL,
+		                                    .line = p.item[i].line });
+	properties_fini(&p);
+	return true;
+}
+
+static const char *copy_file_name(struct config *c, const char *name)
+{
+	size_t size = name ? strlen(name) + 1 : 0;
+
+	return name ? memcpy(config_alloc(&c->arena, size, 1), name, size) : NULL;
 }
 
 static bool load_fixed(struct config *c, const struct config_input *in,
                        struct config_report *report)
 {
-	struct span file = in->file.data ? in->file
-	                                 : (struct span){ (const uint8_t *)single_node,
-		                                          sizeof(single_node) - 1 };
-	const char *given = in->file.data ? (in->file_name ? in->file_name : "server.properties")
-	                                  : "(single node)";
-	char *name = config_alloc(&c->arena, strlen(given) + 1, 1);
-	struct properties p;
-	uint32_t line = 0;
-	int err = properties_parse(file, &p, &line);
-
-	memcpy(name, given, strlen(given) + 1);
-	if (err) {
-		report->errors++;
-		buf_printf(&report->text,
-		           "error: %s:%u: a \\u is not followed by four hexadecimal digits (or by "
-		           "0000)\n",
-		           name, line);
-		properties_fini(&p);
+	if (in->file.data)
+		c->file = copy_file_name(c, in->file_name ? in->file_name : "server.properties");
+	if (!add_file(c, in, report) || !add_overrides(c, in, report))
 		return false;
-	}
-	c->fixed.item =
-		config_alloc(&c->arena, p.count + in->override_count + 2, sizeof(*c->fixed.item));
-	add_file(c, &p, in->file.data ? name : NULL, report);
-	properties_fini(&p);
-	if (!add_overrides(c, in, report))
-		return false;
+	settle_givens(&c->fixed, report);
 	add_id(c);
-	qsort(c->fixed.item, c->fixed.count, sizeof(*c->fixed.item), compare_given);
 	return true;
-}
-
-/* ---- names that nobody knows ---- */
-
-static const char *topic_key_of(struct str name)
-{
-	int id = config_find(CONFIG_SCOPE_TOPIC, name);
-	const struct config_topic_synonym *synonym =
-		id < 0 ? NULL : config_topic_synonyms((enum topic_config_id)id);
-
-	return synonym && synonym->id >= 0 ? config_table(CONFIG_SCOPE_BROKER).key[synonym->id].name
-	                                   : NULL;
-}
-
-static void check_unknown(struct config_complaints *to, const struct config_given *given)
-{
-	char *name = str_dup(given->name);
-	const char *near = topic_key_of(given->name);
-
-	if (near) {
-		config_warn(to, name, "%s is a topic's config; the broker's is %s", name, near);
-	} else {
-		near = config_nearest(CONFIG_SCOPE_BROKER, given->name);
-		if (near)
-			config_warn(to, name, "unknown key %s; did you mean %s?", name, near);
-		else
-			config_warn(to, name, "unknown key %s", name);
-	}
-	mem_free(name);
-}
-
-static void check_listener_key(struct config_complaints *to, const struct config_given *given)
-{
-	struct arena *arena = &to->c->arena;
-	struct config_list names = config_broker_synonyms(given->name, true, arena);
-	int id = config_find(CONFIG_SCOPE_BROKER, names.item[names.count - 1]);
-	char *name = str_dup(given->name);
-	struct config_value value;
-	struct str why;
-
-	if (id < 0)
-		config_warn(to, name, "unknown key %s: no config ends so", name);
-	else if (!config_parse(&config_table(CONFIG_SCOPE_BROKER).key[id], given->value, arena,
-	                       &value, &why))
-		config_complain(to, name, "%s: %.*s", name, STR_ARG(why));
-	mem_free(name);
-}
-
-static void check_names(struct config_complaints *to)
-{
-	const struct config_givens *g = &to->c->given;
-
-	for (uint32_t i = 0; i < g->count; i++) {
-		int id = config_find(CONFIG_SCOPE_BROKER, g->item[i].name);
-
-		if (id >= 0 && config_table(CONFIG_SCOPE_BROKER).key[id].flags & CONFIG_QUOTA &&
-		    g->item[i].file)
-			config_warn(to, config_table(CONFIG_SCOPE_BROKER).key[id].name,
-			            "%s can only be set dynamically; here it has no effect",
-			            config_table(CONFIG_SCOPE_BROKER).key[id].name);
-		if (id >= 0)
-			continue;
-		if (config_listener_base(g->item[i].name).data)
-			check_listener_key(to, &g->item[i]);
-		else if (g->item[i].file)
-			check_unknown(to, &g->item[i]);
-	}
-}
-
-/* ---- values ---- */
-
-static const char *required_hint(int id)
-{
-	switch (id) {
-	case CONFIG_PROCESS_ROLES:
-		return " A single node has process.roles=broker,controller.";
-	case CONFIG_NODE_ID:
-		return " Each node of a cluster has its own number, from 0.";
-	default:
-		return " It names those of listeners that are for controllers, such as CONTROLLER.";
-	}
-}
-
-static void resolve_value(struct config_complaints *to, int id)
-{
-	struct config *c = to->c;
-	const struct config_key *key = &config_table(CONFIG_SCOPE_BROKER).key[id];
-	const struct config_given *given = config_givens_find(&c->given, str_of(key->name));
-	struct buf allowed = { 0 };
-	struct str why;
-
-	if (given && config_parse(key, given->value, &c->arena, &c->value[id], &why)) {
-		c->is_set[id] = true;
-		return;
-	}
-	if (given && to->report) {
-		config_allowed(key, &allowed);
-		config_complain(to, key->name, "%.*s (%s: %.*s)", STR_ARG(why), key->name,
-		                (int)allowed.size, (const char *)allowed.data);
-		buf_fini(&allowed);
-	} else if (given) {
-		config_complain(to, key->name, "%.*s", STR_ARG(why));
-	} else if (key->flags & CONFIG_REQUIRED) {
-		config_complain(
-			to, NULL,
-			"Missing required configuration \"%s\" which has no default value.%s",
-			key->name, to->report ? required_hint(id) : "");
-	}
-	config_parse_default(key, &c->arena, &c->value[id]);
-}
-
-void config_resolve(struct config_complaints *to)
-{
-	for (int id = 0; id < CONFIG_COUNT; id++)
-		resolve_value(to, id);
-	check_names(to);
-	if (to->first.data)
-		return; /* what rests on wrong values is not asked for */
-	config_derive(to);
-	if (!to->first.data)
-		config_check_values(to);
 }
 
 /* ---- dynamic layers over the fixed part ---- */
@@ -365,9 +215,9 @@ static void override_with(struct config *c, struct config_layer layer)
 			if (there)
 				*there = g->item[--g->count];
 		}
-		put_given(
-			c, g,
-			(struct config_given){ layer.pair[i].name, layer.pair[i].value, NULL, 0 });
+		append_given(c, g,
+		             (struct config_given){ .name = layer.pair[i].name,
+		                                    .value = layer.pair[i].value });
 	}
 }
 
@@ -376,18 +226,15 @@ struct config *config_assemble(const struct config *base, const struct config_dy
 	struct config *c = config_new();
 	uint32_t room = base->fixed.count + dynamic->broker.count + dynamic->cluster.count;
 
+	c->file = copy_file_name(c, base->file);
 	c->fixed.item = config_alloc(&c->arena, base->fixed.count, sizeof(*c->fixed.item));
 	c->given.item = config_alloc(&c->arena, room, sizeof(*c->given.item));
 	for (uint32_t i = 0; i < base->fixed.count; i++) {
 		struct config_given given = base->fixed.item[i];
 
-		given.name = arena_str(&c->arena, given.name);
-		given.value = arena_str(&c->arena, given.value);
-		if (given.file)
-			given.file = memcpy(config_alloc(&c->arena, strlen(given.file) + 1, 1),
-			                    given.file, strlen(given.file) + 1);
-		c->fixed.item[c->fixed.count++] = given;
-		c->given.item[c->given.count++] = given;
+		given.file = given.line ? c->file : given.file;
+		append_given(c, &c->fixed, given);
+		c->given.item[c->given.count++] = c->fixed.item[i];
 	}
 	c->broker = copy_layer(c, dynamic->broker);
 	c->cluster = copy_layer(c, dynamic->cluster);
@@ -401,12 +248,14 @@ struct config *config_load(const struct config_input *in, struct config_report *
 {
 	struct config *fixed = config_new();
 	struct config *c = NULL;
-	struct config_complaints to = { NULL, report, { NULL, 0 } };
+	struct config_complaints to = { .report = report };
 
 	if (load_fixed(fixed, in, report)) {
 		c = config_assemble(fixed, &(struct config_dynamic){ 0 });
 		to.c = c;
 		config_resolve(&to);
+		if (!to.first.data)
+			config_check_supported(&to);
 	}
 	if (c && to.first.data) {
 		config_put(c);
@@ -462,7 +311,6 @@ static struct config_layer filter(struct config_layer layer, bool per_broker, st
 struct config *config_update(const struct config *base, const struct config_dynamic *dynamic,
                              struct config_report *report)
 {
-	struct config_report own = { 0 };
 	struct config_dynamic good;
 	struct config_complaints to = { 0 };
 	struct arena arena;
@@ -473,7 +321,6 @@ struct config *config_update(const struct config *base, const struct config_dyna
 	to.c = config_assemble(base, &good);
 	arena_fini(&arena);
 	config_resolve(&to);
-	config_report_fini(&own);
 	if (!to.first.data)
 		return to.c;
 	report->warnings++;

@@ -35,6 +35,10 @@ bool config_parse_long(struct str s, int64_t *ret);
 const struct str *config_split(struct str text, struct arena *arena, uint32_t *ret_count);
 bool config_str_eq_nocase(struct str a, struct str b);
 struct str config_upper(struct str s, struct arena *arena);
+struct str config_join(struct config_list list, const char *between, struct arena *arena);
+/* "host:port", "[::1]:port"; the port may be out of range.  False: it is not like that. */
+bool config_split_host(struct str s, struct str *ret_host, int64_t *ret_port);
+bool config_is_host(struct str s); /* Utils.validHostPattern */
 struct str config_lower(struct str s, struct arena *arena);
 /* arena_printf() and arena_alloc() that never fail, for the arenas that have no limit. */
 void *config_alloc(struct arena *arena, size_t count, size_t size);
@@ -43,8 +47,10 @@ void *config_alloc(struct arena *arena, size_t count, size_t size);
 struct config_given {
 	struct str name;
 	struct str value;
-	const char *file; /* static: where it is from */
+	const char *file; /* where it is from; NULL: nobody gave it */
 	uint32_t line;    /* 0: not from a file */
+	uint32_t order;   /* of two of the same name the later counts */
+	bool is_copy;     /* node.id of broker.id, or the other way round */
 };
 
 struct config_givens { /* sorted by name, each name once */
@@ -58,6 +64,8 @@ struct config {
 	struct object object;
 	struct arena arena; /* everything below lives here */
 
+	const char *file; /* NULL: a single node without one */
+
 	struct config_givens fixed; /* STATIC_BROKER */
 	struct config_layer broker; /* DYNAMIC_BROKER, what of it is good */
 	struct config_layer cluster;
@@ -68,6 +76,10 @@ struct config {
 
 	struct config_list log_dirs;
 	struct config_listeners listeners;
+	struct config_listeners advertised; /* as given in advertised.listeners */
+	struct config_list listener_map;    /* names that have a protocol */
+	struct str inter_broker;            /* the name of that listener */
+	struct config_ip_limits ip_limits;
 	struct config_voters voters;
 	struct config_voters bootstrap_servers;
 	bool is_broker;
@@ -97,9 +109,26 @@ void config_complain(struct config_complaints *to, const char *key, const char *
 void config_warn(struct config_complaints *to, const char *key, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* After the values: listeners, voters, directories, and what must fit together (KafkaConfig). */
+/* Scala's require(): clients see its own words before the message, the operator does not. */
+void config_refuse(struct config_complaints *to, const char *key, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+#define config_require(to, is_true, key, ...)                                                      \
+	do {                                                                                       \
+		if (!(is_true))                                                                    \
+			config_refuse(to, key, __VA_ARGS__);                                       \
+	} while (0)
+
+/* After the values: voters, listeners, directories; each false when it complained. */
 void config_derive(struct config_complaints *to);
+bool config_derive_voters(struct config_complaints *to);
+bool config_derive_listeners(struct config_complaints *to);
+bool config_derive_ip_limits(struct config_complaints *to);
+
+/* What must fit together (KafkaConfig.validateValues). */
 void config_check_values(struct config_complaints *to);
+void config_check_roles(struct config_complaints *to);
+/* What this broker cannot be yet. */
+void config_check_supported(struct config_complaints *to);
 
 /*
  * The fixed part of `base` with these layers over it, cross-checked.  Complaints about single

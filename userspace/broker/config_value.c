@@ -362,21 +362,23 @@ static bool parse_number(const struct config_key *key, struct str text, struct a
 	return true;
 }
 
-static struct str join(const struct str *item, uint32_t count, struct arena *arena)
+struct str config_join(struct config_list list, const char *between, struct arena *arena)
 {
-	size_t size = count;
+	size_t gap = strlen(between);
+	size_t size = 0;
 	char *text;
 	uint32_t used = 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		size += item[i].size;
+	for (uint32_t i = 0; i < list.count; i++)
+		size += list.item[i].size + gap;
 	text = config_alloc(arena, size, 1);
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < list.count; i++) {
 		if (i)
-			text[used++] = ',';
-		if (item[i].size)
-			memcpy(text + used, item[i].data, item[i].size);
-		used += item[i].size;
+			memcpy(text + used, between, gap);
+		used += i ? (uint32_t)gap : 0;
+		if (list.item[i].size)
+			memcpy(text + used, list.item[i].data, list.item[i].size);
+		used += list.item[i].size;
 	}
 	return (struct str){ text, used };
 }
@@ -399,7 +401,7 @@ static void parse_list(const struct config_key *key, struct str text, struct are
 			kept[ret->item_count++] = item[i];
 	}
 	ret->item = kept;
-	ret->text = join(kept, ret->item_count, arena);
+	ret->text = config_join((struct config_list){ kept, ret->item_count }, ",", arena);
 }
 
 bool config_parse(const struct config_key *key, struct str raw, struct arena *arena,

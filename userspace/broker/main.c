@@ -135,6 +135,7 @@ static int run(const struct config *config)
 {
 	const struct reactors_options reactors = {
 		.count = config_int(config, CONFIG_SLUICE_REACTORS),
+		.worker_count = config_int(config, CONFIG_SLUICE_IO_THREADS),
 		.file_io_uring = config_file_io(config) != CONFIG_FILE_IO_THREADS,
 	};
 	const struct broker_options options = { .config = config, .failed = on_failed };

@@ -38,10 +38,14 @@ static bool at_line_end(const struct scan *s)
 	return *s->pos == '\n' || *s->pos == '\r';
 }
 
-/* The rest of a natural line, raw, into out; true when it ends in an odd backslash, left out. */
+/*
+ * The rest of a natural line, raw, into out; true when it ends in an odd backslash, left out, and
+ * the file goes on behind it.
+ */
 static bool copy_line(struct scan *s)
 {
 	bool escaped = false;
+	bool last;
 
 	while (s->pos < s->end && !at_line_end(s)) {
 		escaped = *s->pos == '\\' && !escaped;
@@ -51,31 +55,45 @@ static bool copy_line(struct scan *s)
 		s->out--;
 	if (s->pos == s->end)
 		return false;
+	last = s->pos + 1 == s->end;
 	end_line(s);
-	return escaped;
+	return escaped && !last;
+}
+
+/* Over what begins no line: blanks, empty lines, comments.  False at the end of the file. */
+static bool find_line(struct scan *s)
+{
+	for (;;) {
+		skip_blanks(s);
+		if (s->pos == s->end)
+			return false;
+		if (at_line_end(s)) {
+			end_line(s);
+			continue;
+		}
+		if (*s->pos != '#' && *s->pos != '!')
+			return true;
+		while (s->pos < s->end && !at_line_end(s))
+			s->pos++;
+	}
 }
 
 /* The next logical line.  data NULL at the end of the file. */
 static struct str next_line(struct scan *s, uint32_t *ret_line)
 {
 	char *start = s->out;
+	bool more;
 
-	for (;;) {
-		skip_blanks(s);
-		if (s->pos == s->end)
+	do {
+		if (!find_line(s))
 			return (struct str){ NULL, 0 };
-		if (at_line_end(s)) {
-			end_line(s);
-			continue;
+		*ret_line = s->line;
+		more = copy_line(s);
+		while (more && s->out > start) {
+			skip_blanks(s);
+			more = copy_line(s);
 		}
-		if (*s->pos != '#' && *s->pos != '!')
-			break;
-		while (s->pos < s->end && !at_line_end(s))
-			s->pos++;
-	}
-	*ret_line = s->line;
-	while (copy_line(s))
-		skip_blanks(s);
+	} while (more); /* a lone backslash continues nothing: the next line is a new one */
 	return (struct str){ start, (uint32_t)(s->out - start) };
 }
 
@@ -198,10 +216,13 @@ static int split(char *data, uint32_t size, struct property *ret)
 
 int properties_parse(struct span file, struct properties *ret, uint32_t *ret_line)
 {
-	char *text = mem_alloc(file.size + 1);
-	struct scan s = { file.data, file.data + file.size, text, 1 };
+	struct scan s = { file.data, file.data + file.size, NULL, 1 };
 
-	*ret = (struct properties){ .text = text };
+	*ret = (struct properties){ 0 };
+	if (file.size > PROPERTIES_BYTES_MAX)
+		return -EFBIG;
+	ret->text = mem_alloc(file.size + 1);
+	s.out = ret->text;
 	for (;;) {
 		char *start = s.out;
 		struct str line = next_line(&s, ret_line);

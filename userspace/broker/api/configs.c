@@ -6,7 +6,7 @@ struct config_admin admin_config(struct call *call)
 	const struct image *image = metadata_image(call->broker->metadata);
 
 	return (struct config_admin){
-		.config = call->broker->config,
+		.config = broker_config(call->broker),
 		.image = image,
 		.node_id = call->broker->node_id,
 		.arena = &call->arena,

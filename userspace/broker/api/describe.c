@@ -96,7 +96,7 @@ void api_describe_topic_partitions(struct call *call)
 {
 	struct describe d = describe_of(call);
 	int32_t limit =
-		config_int(call->broker->config, CONFIG_MAX_REQUEST_PARTITION_SIZE_LIMIT);
+		config_int(broker_config(call->broker), CONFIG_MAX_REQUEST_PARTITION_SIZE_LIMIT);
 	struct describe_topic_partitions_response response;
 	int16_t error = describe_topic_partitions(&d, limit, call->request, &response);
 
