@@ -49,7 +49,7 @@ free_port() {
 	done
 	die "no free port"
 }
-port=$(free_port)
+port=${SLUICE_TEST_PORT:-$(free_port)}
 
 properties() {
 	cat <<-P
