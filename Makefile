@@ -52,7 +52,7 @@ SCHEMA    := $(wildcard userspace/wire/schema/*.msg)
 MSGC      := $(O)/msgc
 GEN       := $(O)/gen/messages.c
 
-.PHONY: all run deps test check stress sim fuzz bench compat format format-check tidy compdb install clean help
+.PHONY: all run deps test tests run-tests check stress sim fuzz bench compat format format-check tidy compdb install clean help
 all: $(O)/sluiced $(O)/sluice $(O)/pure.ok
 
 $(O)/libpure.a: $(PURE_OBJ)
@@ -117,7 +117,10 @@ $(FUZZ): $(O)/%: $(O)/fuzz/%.o $(O)/libfuzz.a
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter %.o %.a,$^) $(LDLIBS) -o $@
 
-run: all
+# What is missing is installed first, so the flags that pkg-config gives are asked for once more.
+run:
+	$(Q)tools/deps.sh
+	$(Q)$(MAKE) -j$(shell nproc) all
 	$(O)/sluiced $(ARGS)
 
 deps:
@@ -135,7 +138,12 @@ bench: all $(BENCH)
 compat: all
 	$(Q)selftests/run compat $(wildcard selftests/compat/test_*.sh)
 # Everything that needs no second machine; its last line is the verdict.
-test: all $(UNIT) $(STRESS) $(SIM)
+test:
+	$(Q)tools/deps.sh test
+	$(Q)$(MAKE) -j$(shell nproc) tests
+	$(Q)$(MAKE) run-tests
+tests: all $(UNIT) $(STRESS) $(SIM)
+run-tests: tests
 	$(Q)O=$(O) selftests/run all $(UNIT) $(STRESS) $(SIM) \
 		$(wildcard selftests/crash/test_*.sh selftests/compat/test_*.sh)
 

@@ -26,6 +26,7 @@ struct partitions;
 struct producer_ids;
 struct fetchers;
 struct conn_server;
+struct auto_topics;
 struct validators;
 
 struct broker {
@@ -35,6 +36,7 @@ struct broker {
 	struct producer_ids *producer_ids;
 	struct fetchers *fetchers; /* fetch sessions of each reactor: api/fetch.c */
 	struct validators *validators; /* of batches: api/produce.c */
+	struct auto_topics *auto_topics;
 	int32_t node_id;
 	struct conn_server *server;
 };

@@ -24,6 +24,7 @@ enum {
 	LIMIT_CALLS_A_TURN = 32,              /* requests of a connection in one go */
 	LIMIT_POOL_CHUNKS = 64,               /* free receive chunks kept by a reactor */
 	LIMIT_POOL_CALLS = 256,               /* free calls kept by a reactor */
+	LIMIT_AUTO_TOPICS = 1000,             /* topics asked for by Metadata, under way */
 	LIMIT_VALIDATIONS = 4,                /* batches of a reactor with workers, at a time */
 	LIMIT_STALL_MS =
 		5000, /* a large request that grew by nothing when others wait for memory */

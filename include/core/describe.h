@@ -9,6 +9,7 @@
 #include "wire/describe_quorum.h"
 #include "wire/describe_topic_partitions.h"
 #include "wire/list_config_resources.h"
+#include "wire/metadata.h"
 
 /*
  * Answers that are read off an image (Kafka: KRaftMetadataCache, AuthHelper, RaftUtil).  Each
@@ -29,6 +30,13 @@ int32_t describe_leader(const struct describe *d, const struct image_partition *
 /* Replicas whose broker or directory is away. */
 struct image_ids describe_offline_replicas(const struct describe *d,
                                            const struct image_partition *p);
+
+/* Metadata, piece by piece; false: memory is out. */
+bool describe_metadata_partition(const struct describe *d, int16_t version,
+                                 const struct image_partition *p,
+                                 struct metadata_response_response_partition *ret);
+/* Those that are alive and that the listener reaches. */
+bool describe_metadata_brokers(const struct describe *d, struct metadata_response *ret);
 
 /* WIRE_NONE, or INVALID_REQUEST for the whole request. */
 int16_t describe_topic_partitions(const struct describe *d, int32_t partition_limit_max,

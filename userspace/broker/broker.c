@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "broker/auto_topics.h"
 #include "broker/config_describe.h"
 #include "broker/diag.h"
 #include "broker/fetchers.h"
 #include "broker/producer_ids.h"
+#include "broker/validators.h"
 #include "broker_private.h"
 
 /*
@@ -441,6 +443,8 @@ int broker_open(const struct broker_options *options, struct broker **ret, struc
 	}
 	life->broker.producer_ids = producer_ids_new(life->broker.metadata);
 	life->broker.fetchers = fetchers_new(&life->broker);
+	life->broker.validators = validators_new();
+	life->broker.auto_topics = auto_topics_new(&life->broker);
 	open_server(life);
 	*ret = &life->broker;
 	return 0;
@@ -514,6 +518,8 @@ void broker_free(struct broker *b)
 		fetchers_free(b->fetchers);
 	if (b->server)
 		conn_server_close(b->server);
+	auto_topics_free(b->auto_topics);
+	validators_free(b->validators);
 	producer_ids_free(b->producer_ids);
 	partitions_free(b->partitions);
 	config_put(atomic_load(&b->config));

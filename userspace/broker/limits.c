@@ -20,6 +20,8 @@ static const struct limit limits[] = {
 	{ "structures of an answer", "bytes of a call", "512 MiB", "the handler answers an error" },
 	{ "answers not yet sent", "bytes of a connection", "64 KiB and the answers that pass it",
 	  "reading stops; closed after connections.max.idle.ms without progress" },
+	{ "topics being created because Metadata was asked for them", "topics", "1000",
+	  "the client asks again, as it does anyway" },
 	{ "batches decompressed by workers", "batches of a reactor", "4",
 	  "the others wait in line, and their requests with them" },
 	{ "run of a partition", "items, bytes, time", "64, 256 KiB, 200 us",

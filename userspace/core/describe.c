@@ -22,14 +22,18 @@ int32_t describe_leader(const struct describe *d, const struct image_partition *
 struct image_ids describe_offline_replicas(const struct describe *d,
                                            const struct image_partition *p)
 {
-	int32_t *id = arena_array(d->arena, p->replicas.count, sizeof(*id));
+	int32_t *id = NULL;
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; id && i < p->replicas.count; i++) {
+	for (uint32_t i = 0; i < p->replicas.count; i++) {
 		const struct image_node *broker = image_broker(d->image, p->replicas.id[i]);
 
-		if (!broker || broker->fenced || !image_node_endpoint(broker, d->listener) ||
-		    !image_broker_has_online_dir(d->image, broker->id, p->directory[i]))
+		if (broker && !broker->fenced && image_node_endpoint(broker, d->listener) &&
+		    image_broker_has_online_dir(d->image, broker->id, p->directory[i]))
+			continue;
+		if (!id)
+			id = arena_array(d->arena, p->replicas.count, sizeof(*id));
+		if (id)
 			id[count++] = p->replicas.id[i];
 	}
 	return (struct image_ids){ id, count };

@@ -15,10 +15,12 @@ enum { ALL = -1 };
 
 const struct api_handler api_handlers[] = {
 	{ API_PRODUCE, ALL, ON_BROKER, api_produce },
-	{ API_PRODUCE, ALL, ON_BROKER, api_produce },
+	{ API_METADATA, ALL, ON_BROKER, api_metadata },
 	{ API_API_VERSIONS, ALL, ON_BOTH, api_api_versions },
 	{ API_CREATE_TOPICS, ALL, ON_BOTH, api_create_topics },
 	{ API_DELETE_TOPICS, ALL, ON_BOTH, api_delete_topics },
+	{ API_DELETE_RECORDS, ALL, ON_BROKER, api_delete_records },
+	{ API_INIT_PRODUCER_ID, ALL, ON_BROKER, api_init_producer_id },
 	{ API_DESCRIBE_CONFIGS, ALL, ON_BOTH, api_describe_configs },
 	{ API_ALTER_CONFIGS, ALL, ON_BOTH, api_alter_configs },
 	{ API_CREATE_PARTITIONS, ALL, ON_BOTH, api_create_partitions },

@@ -6,12 +6,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/map.h"
 #include "broker/broker.h"
 #include "broker/call.h"
 #include "broker/metadata.h"
 #include "broker/partitions.h"
 #include "broker/validators.h"
+#include "targets.h"
 #include "wire/produce.h"
 
 /*
@@ -42,11 +42,8 @@ struct produce_refusal {
 	int64_t log_start_offset;
 };
 
-/* A partition that the request names. */
+/* One target of the request. */
 struct produce_entry {
-	int32_t index;
-	uint32_t topic;
-	uint32_t next; /* of the topic; 0: it is the last */
 	int16_t error; /* without a part: why */
 	bool is_transactional;
 	bool is_refused; /* by its shape, or it does not exist: before any leader is looked for */
@@ -55,33 +52,17 @@ struct produce_entry {
 	struct produce_refusal *refusal; /* NULL: there is no more to tell */
 };
 
-struct produce_topic {
-	struct map_node node;
-	struct str name; /* as the request says it */
-	struct uuid asked_id;
-	struct uuid id; /* zero: there is no such topic */
-	bool is_internal;
-	uint32_t partition_count;
-	uint32_t entry_count;
-	uint32_t first; /* of its entries, 0: none */
-	uint32_t last;
-	uint32_t *by_index; /* the entry of each partition, 0: none; NULL while they are few */
-};
-
 struct produce {
 	struct call *call;
 	const struct produce_request *request;
 
-	struct produce_topic *topic;
-	struct produce_entry *entry; /* from 1 on */
-	uint32_t topic_count;
-	uint32_t entry_count;
-	struct map topics; /* while there are many of them */
+	struct targets targets;
+	struct produce_entry *entry; /* of each target */
 
-	/* How far it has come: in the request, then in the entries. */
+	/* How far it has come: in the request, then in the targets. */
 	uint32_t at_topic;
 	uint32_t at_partition;
-	struct produce_topic *at;
+	struct target_topic *at;
 	uint32_t at_entry;
 	uint32_t validating; /* heavy batches under way */
 	struct mail mail;

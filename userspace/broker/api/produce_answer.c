@@ -53,7 +53,7 @@ static void add_endpoint(struct answer *a, int32_t id)
 	};
 }
 
-static void tell_leader(struct answer *a, const struct produce_topic *t, int32_t index,
+static void tell_leader(struct answer *a, const struct target_topic *t, int32_t index,
                         struct produce_response_leader_id_and_epoch *ret)
 {
 	const struct partition *partition =
@@ -105,13 +105,15 @@ static void tell_refusal(const struct answer *a, const struct produce_refusal *r
 		};
 }
 
-static void tell_partition(struct answer *a, const struct produce_entry *e,
+static void tell_partition(struct answer *a, uint32_t i,
                            struct produce_response_partition_produce_response *ret)
 {
 	const struct produce *p = a->p;
+	const struct target *target = &p->targets.target[i];
+	const struct produce_entry *e = &p->entry[i];
 
 	*ret = (struct produce_response_partition_produce_response){
-		.index = e->index,
+		.index = target->index,
 		.error_code = error_of(p, e),
 		.base_offset = -1,
 		.log_append_time_ms = -1,
@@ -125,10 +127,11 @@ static void tell_partition(struct answer *a, const struct produce_entry *e,
 	else if (e->refusal)
 		tell_refusal(a, e->refusal, ret);
 	if (ret->error_code == WIRE_NOT_LEADER_OR_FOLLOWER && p->call->version >= 10)
-		tell_leader(a, &p->topic[e->topic], e->index, &ret->current_leader);
+		tell_leader(a, &p->targets.topic[target->topic], target->index,
+		            &ret->current_leader);
 }
 
-static bool tell_topic(struct answer *a, const struct produce_topic *t)
+static bool tell_topic(struct answer *a, const struct target_topic *t)
 {
 	struct produce_response_topic_produce_response *ret =
 		&a->response.responses[a->response.responses_count++];
@@ -136,12 +139,11 @@ static bool tell_topic(struct answer *a, const struct produce_topic *t)
 	ret->name = t->name;
 	ret->topic_id = t->asked_id;
 	ret->partition_responses =
-		arena_array(&a->p->call->arena, t->entry_count, sizeof(*ret->partition_responses));
+		arena_array(&a->p->call->arena, t->count, sizeof(*ret->partition_responses));
 	if (!ret->partition_responses)
 		return false;
-	for (uint32_t e = t->first; e; e = a->p->entry[e].next)
-		tell_partition(a, &a->p->entry[e],
-		               &ret->partition_responses[ret->partition_responses_count++]);
+	for (uint32_t i = t->first; i; i = a->p->targets.target[i].next)
+		tell_partition(a, i, &ret->partition_responses[ret->partition_responses_count++]);
 	return true;
 }
 
@@ -150,19 +152,19 @@ static bool build(struct answer *a)
 	struct produce *p = a->p;
 
 	produce_response_init(&a->response);
-	a->response.responses =
-		arena_array(&p->call->arena, p->topic_count, sizeof(*a->response.responses));
+	a->response.responses = arena_array(&p->call->arena, p->targets.topic_count,
+	                                    sizeof(*a->response.responses));
 	if (!a->response.responses)
 		return false;
-	for (uint32_t i = 0; i < p->topic_count; i++)
-		if (p->topic[i].entry_count && !tell_topic(a, &p->topic[i]))
+	for (uint32_t i = 0; i < p->targets.topic_count; i++)
+		if (p->targets.topic[i].count && !tell_topic(a, &p->targets.topic[i]))
 			return false;
 	return true;
 }
 
 static bool has_error(const struct produce *p)
 {
-	for (uint32_t i = 1; i <= p->entry_count; i++)
+	for (uint32_t i = 1; i <= p->targets.count; i++)
 		if (error_of(p, &p->entry[i]))
 			return true;
 	return p->error;

@@ -36,6 +36,16 @@ void produce_refuse(struct produce *p, struct produce_entry *e, int16_t error, s
 			                                .log_start_offset = log_start_offset };
 }
 
+static const struct target *target_of(const struct produce *p, const struct produce_entry *e)
+{
+	return &p->targets.target[e - p->entry];
+}
+
+static const struct target_topic *topic_of(const struct produce *p, const struct produce_entry *e)
+{
+	return &p->targets.topic[target_of(p, e)->topic];
+}
+
 /* ---- the leader ---- */
 
 static bool has_enough_replicas(const struct partition_facts *facts)
@@ -64,8 +74,8 @@ static bool find_leader(struct produce *p, struct produce_entry *e, struct parti
 	const struct image *image = metadata_image(broker->metadata);
 	const struct partition_facts *facts;
 
-	e->error =
-		partitions_by_id(broker->partitions, image, p->topic[e->topic].id, e->index, ret);
+	e->error = partitions_by_id(broker->partitions, image, topic_of(p, e)->id,
+	                            target_of(p, e)->index, ret);
 	if (e->error == WIRE_UNKNOWN_TOPIC_ID && p->call->version < 13)
 		e->error = WIRE_UNKNOWN_TOPIC_OR_PARTITION;
 	if (e->error)
@@ -92,8 +102,7 @@ static void on_appended(struct partition_append *append)
 	call_part_done(part->call);
 }
 
-static struct validate_rules rules_of(const struct produce *p, const struct produce_entry *e,
-                                      const struct partition *partition)
+static struct validate_rules rules_of(const struct produce *p, const struct partition *partition)
 {
 	const struct topic_config *config = &partition_facts(partition)->settings->config;
 
@@ -108,7 +117,7 @@ static struct validate_rules rules_of(const struct produce *p, const struct prod
 		.compression = config->compression,
 		.compression_level = config->compression_level,
 		.topic = partition->topic,
-		.partition = e->index,
+		.partition = partition->index,
 	};
 }
 
@@ -226,7 +235,7 @@ static void validate_elsewhere(struct produce *p, struct produce_entry *e,
 static bool submit_batch(struct produce *p, struct produce_entry *e, struct partition *partition)
 {
 	struct compress_scratch *scratch = validators_scratch(p->call->broker->validators);
-	struct validate_rules rules = rules_of(p, e, partition);
+	struct validate_rules rules = rules_of(p, partition);
 	struct buf rebuilt = { 0 };
 	struct validate_result result;
 	int64_t now_ms = wall_ms();
@@ -274,8 +283,7 @@ static bool submit_entry(struct produce *p, struct produce_entry *e)
 		return false;
 	if (acks < -1 || acks > 1)
 		e->error = WIRE_INVALID_REQUIRED_ACKS;
-	else if (p->topic[e->topic].is_internal &&
-	         !str_eq(p->call->client_id, STR("__admin_client")))
+	else if (topic_of(p, e)->is_internal && !str_eq(p->call->client_id, STR("__admin_client")))
 		e->error = WIRE_INVALID_TOPIC_EXCEPTION;
 	else if (find_leader(p, e, &partition))
 		return submit_batch(p, e, partition);
@@ -293,7 +301,7 @@ static void on_parts_done(struct call *call)
 /* The time is for other replicas: what is not in the log here is waited for, whatever it takes. */
 static bool is_written(const struct produce *p)
 {
-	for (uint32_t i = 1; i <= p->entry_count; i++) {
+	for (uint32_t i = 1; i <= p->targets.count; i++) {
 		const struct produce_part *part = p->entry[i].part;
 
 		if (part && !atomic_load_explicit(&part->is_done, memory_order_acquire) &&
@@ -316,7 +324,7 @@ static void submit_end(struct produce *p)
 {
 	int32_t timeout_ms = p->request->timeout_ms;
 
-	if (p->at_entry < p->entry_count || p->validating)
+	if (p->at_entry < p->targets.count || p->validating)
 		return;
 	if (p->request->acks == -1)
 		call_timer(p->call, timeout_ms > 0 ? (uint64_t)timeout_ms : 0, on_timeout);
@@ -330,7 +338,7 @@ static void submit(struct produce *p)
 	size_t bytes = 0;
 	int count = 0;
 
-	while (p->at_entry < p->entry_count) {
+	while (p->at_entry < p->targets.count) {
 		struct produce_entry *e = &p->entry[p->at_entry + 1];
 
 		if (count++ == SUBMIT_TURN || bytes >= SUBMIT_TURN_BYTES) {
@@ -357,7 +365,7 @@ void produce_submit(struct produce *p)
 {
 	int parts = 0;
 
-	for (uint32_t i = 1; i <= p->entry_count; i++)
+	for (uint32_t i = 1; i <= p->targets.count; i++)
 		parts += !p->entry[i].is_refused;
 	if (!parts) {
 		produce_answer(p);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_GROUP_H
+#define CORE_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/str.h"
+#include "base/uuid.h"
+
+/*
+ * The group coordinator's rules as a pure machine: all groups whose records are in one partition of
+ * `__consumer_offsets` (Kafka: GroupCoordinatorShard, GroupMetadataManager, OffsetMetadataManager,
+ * ClassicGroup; KIP-62, 134, 345, 394, 429, 811).
+ *
+ *	a request, the time  ->  group_shard_step()  ->  answers, and records to append as one batch
+ *
+ * A step changes the state at once.  The caller appends the records and gives each answer when all
+ * records so far, also those of earlier steps, are committed: an answer without records rests on
+ * what was seen.  When an append fails the state is wrong: the caller frees the shard, loads
+ *another one from the log and fails what it still owes with NOT_COORDINATOR.
+ *
+ * JoinGroup and SyncGroup may be answered by a later step: by others' requests or by the time.
+ */
+struct group_shard;
+
+struct group_options {
+	int32_t session_ms_min; /* group.min.session.timeout.ms */
+	int32_t session_ms_max;
+	int32_t initial_rebalance_delay_ms;
+	int32_t size_max;            /* group.max.size */
+	int32_t offset_metadata_max; /* offset.metadata.max.bytes */
+	int64_t offsets_retention_ms;
+	int64_t retention_check_ms;                        /* offsets.retention.check.interval.ms */
+	void (*random)(void *arg, void *out, size_t size); /* member ids */
+	void *random_arg;
+};
+
+struct group_shard *group_shard_new(const struct group_options *options); /* copied */
+void group_shard_free(struct group_shard *s);                             /* NULL is fine */
+void group_shard_configure(struct group_shard *s, const struct group_options *options);
+
+/* ---- loading ---- */
+
+/*
+ * One record of the partition, in order; value.data NULL: a tombstone.  -EBADMSG: it contradicts
+ * itself, and was left out.  Records of kinds that are not known here are kept as they are, and
+ * never tombstoned.
+ */
+int group_shard_replay(struct group_shard *s, struct span key, struct span value,
+                       int64_t timestamp_ms) must_check;
+/* All were replayed: sessions of the members that are known begin now. */
+void group_shard_loaded(struct group_shard *s, uint64_t mono_ms, int64_t wall_ms);
+
+/* ---- steps ---- */
+
+enum group_event_type {
+	GROUP_JOIN,          /* struct join_group_request */
+	GROUP_SYNC,          /* struct sync_group_request */
+	GROUP_HEARTBEAT,     /* struct heartbeat_request */
+	GROUP_LEAVE,         /* struct leave_group_request */
+	GROUP_OFFSET_COMMIT, /* struct offset_commit_request, with names and ids resolved */
+	GROUP_OFFSET_FETCH,  /* struct offset_fetch_request_request_group: one group of the request
+	                      */
+	GROUP_OFFSET_DELETE, /* struct offset_delete_request */
+	GROUP_DESCRIBE,      /* struct str: the id of one group */
+	GROUP_LIST,          /* struct list_groups_request: the groups of this shard */
+	GROUP_DELETE,        /* struct str: the id of one group */
+	GROUP_TOPIC_DELETED, /* struct group_topic: its offsets go; no answer */
+	GROUP_TICK,          /* group_shard_wake_ms() is reached; no answer */
+	GROUP_DETACHED, /* struct group_detached: nobody waits for an answer any more; no answer */
+};
+
+struct group_topic {
+	struct str name;
+	struct uuid id;
+};
+
+struct group_detached {
+	void *token;
+};
+
+struct group_event {
+	enum group_event_type type;
+	int16_t version; /* of the request's API */
+	const void *request;
+	void *token; /* the caller's name for the answer; not NULL, not in use */
+	struct str client_id;
+	struct str client_host; /* "/127.0.0.1", as Kafka keeps it */
+	uint64_t mono_ms;       /* for every timeout */
+	int64_t wall_ms;        /* for what is stored */
+};
+
+struct group_answer {
+	void *token;
+	enum group_event_type type; /* of the event that it answers */
+	/*
+	 * struct join_group_response and so on; of GROUP_OFFSET_FETCH struct
+	 * offset_fetch_response_response_group, of GROUP_DESCRIBE struct
+	 * describe_groups_response_described_group, of GROUP_DELETE int16_t (an error code).
+	 */
+	const void *response;
+};
+
+struct group_record {
+	struct span key;
+	struct span value; /* data NULL: a tombstone */
+};
+
+/* Everything in it is in the arena of the step, so that the state may change at once. */
+struct group_out {
+	struct group_answer *answer; /* in the order in which they are to be given */
+	size_t answer_count;
+	struct group_record *record;
+	size_t record_count;
+};
+
+/* Never fails: wrong input is an answer.  The arena has no limit (SIZE_MAX). */
+void group_shard_step(struct group_shard *s, const struct group_event *event, struct arena *arena,
+                      struct group_out *out);
+
+/* When GROUP_TICK is wanted next, on the clock of mono_ms; UINT64_MAX: never. */
+uint64_t group_shard_wake_ms(const struct group_shard *s);
+
+/* ---- the whole of it ---- */
+
+/*
+ * Every record that makes this state, borrowed for the call: for re-appending what lives when most
+ * of the log is dead.
+ */
+void group_shard_snapshot(const struct group_shard *s,
+                          void (*on_record)(void *arg, const struct group_record *record),
+                          void *arg);
+size_t group_shard_record_count(const struct group_shard *s); /* how many those would be */
+
+/* ---- for metrics ---- */
+
+enum group_state {
+	GROUP_EMPTY,
+	GROUP_PREPARING_REBALANCE,
+	GROUP_COMPLETING_REBALANCE,
+	GROUP_STABLE,
+	GROUP_DEAD,
+	GROUP_STATES,
+};
+void group_shard_counts(const struct group_shard *s, uint32_t ret[GROUP_STATES]);
+/* Every committed offset. */
+void group_shard_offsets(const struct group_shard *s,
+                         void (*each)(void *arg, struct str group, struct str topic,
+                                      int32_t partition, int64_t offset),
+                         void *arg);
+
+#endif
