@@ -201,6 +201,31 @@ static void who_stalls_while_others_wait_for_memory_is_closed(void **state)
 	server_stop();
 }
 
+/* It has said all it has to say: what it waits for is its own turn. */
+static void a_whole_request_behind_a_running_one_does_not_stall(void **state)
+{
+	struct conn_limits limits = limits_of(1 << 20);
+	struct buf out = { 0 };
+	int patient, other;
+
+	(void)state;
+	server_open(1, &limits);
+	patient = client_open(port);
+	other = client_open(port);
+	add_produce(&out, 1, 1, 0, some_records(800000));
+	send_command(patient, 0, "wait 6500");
+	send_bytes(patient, out.data, out.size);
+	assert_soon(frame_budget_used() > 800000);
+	send_bytes(other, out.data, out.size);
+	expect_text(patient, 0, "waited");
+	expect_produced(patient, 1, some_records(800000));
+	expect_produced(other, 1, some_records(800000));
+	close(patient);
+	close(other);
+	buf_fini(&out);
+	server_stop();
+}
+
 /* ---- what is wrong ---- */
 
 struct wrong {
@@ -451,6 +476,7 @@ int main(void)
 		cmocka_unit_test(a_large_request_waits_for_memory),
 		cmocka_unit_test(one_large_request_is_always_let_in),
 		cmocka_unit_test(who_stalls_while_others_wait_for_memory_is_closed),
+		cmocka_unit_test(a_whole_request_behind_a_running_one_does_not_stall),
 		cmocka_unit_test(a_wrong_size_closes_and_says_what_it_looks_like),
 		cmocka_unit_test(the_largest_size_allowed_costs_nothing_before_its_bytes_come),
 		cmocka_unit_test(unknown_apis_and_versions_close),

@@ -413,6 +413,12 @@ static void stash_half_frame(struct conn *c)
 	c->begin = c->end = 0;
 }
 
+/* A large frame of which more is to come: not one that waits for its turn. */
+static bool is_growing(const struct conn *c)
+{
+	return c->large && c->large_filled < c->large_size;
+}
+
 static void on_timer(struct timer *t)
 {
 	struct conn *c = container_of(t, struct conn, timer);
@@ -424,7 +430,8 @@ static void on_timer(struct timer *t)
 		conn_pump(c);
 		return;
 	}
-	if (c->large && now - c->grew_ms >= LIMIT_STALL_MS && hungry && now - hungry < TICK_MS) {
+	if (is_growing(c) && now - c->grew_ms >= LIMIT_STALL_MS && hungry &&
+	    now - hungry < TICK_MS) {
 		conn_broken(c, "a request of %zu bytes makes no progress while others wait for "
 		               "memory",
 		            c->large_size);
