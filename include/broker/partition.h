@@ -56,6 +56,13 @@ struct partition_append;
 struct partitions;
 struct log_home;
 
+/* What lives in the strand beside the log (broker/coordinator.h).  All of it in the strand. */
+struct partition_attachment {
+	void (*lead)(struct partition_attachment *self);   /* it leads, in a new epoch */
+	void (*resign)(struct partition_attachment *self); /* it leads no more */
+	void (*free)(struct partition_attachment *self);   /* with its partition; any thread */
+};
+
 struct partition {
 	struct object object; /* counted: partition_get(), partition_put() */
 	struct strand strand;
@@ -83,6 +90,7 @@ struct partition {
 	bool is_open;   /* or never will be: the strand runs */
 	bool is_leader; /* the facts' role */
 	bool is_dying;
+	struct partition_attachment *attached; /* NULL: nothing; set before it is opened */
 
 	struct rcu_head rcu;
 	/* ---- the registry's: partitions_private.h ---- */
@@ -165,6 +173,9 @@ struct partition_append {
 void partition_append(struct partition *p, struct partition_append *append);
 
 /* ---- in the strand ---- */
+
+/* partition_append() from within: staged in this run. */
+void partition_stage(struct partition *p, struct partition_append *append);
 
 /*
  * DeleteRecords: -1 is the high watermark.  WIRE_NONE and the new log start; the published view

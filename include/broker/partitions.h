@@ -35,6 +35,9 @@ struct partitions_options {
 	 * reactor 0.  This log directory cannot be trusted any more; `left` others can.
 	 */
 	void (*dir_failed)(void *arg, struct uuid id, uint32_t left);
+	/* A new partition, before anybody knows it: attach what lives in its strand.  NULL: none.
+	 */
+	void (*attach)(void *arg, struct partition *part);
 	void *arg;
 };
 

@@ -21,6 +21,8 @@ static void free_partition(struct rcu_head *head)
 	struct partition *p = container_of(head, struct partition, rcu);
 	struct partition_facts *facts = (struct partition_facts *)(uintptr_t)atomic_load(&p->facts);
 
+	if (p->attached)
+		p->attached->free(p->attached);
 	free_facts(&facts->rcu);
 	object_put(&p->settings->object);
 	mem_free(p->name);
@@ -96,22 +98,31 @@ struct partition *partition_new(struct partitions *registry, struct uuid topic_i
 
 /* ---- pins ---- */
 
-void partition_pin(struct partition *p)
+static void pin(struct partition *p)
 {
 	atomic_fetch_add_explicit(&p->log_pins, 1, memory_order_relaxed);
 	partition_get(p);
 }
 
-static void unpin_log(struct partition *p)
+static void unpin(struct partition *p)
 {
 	if (atomic_fetch_sub_explicit(&p->log_pins, 1, memory_order_acq_rel) == 1)
 		partitions_log_unused(p);
+	partition_put(p);
+}
+
+void partition_pin(struct partition *p)
+{
+	partitions_pinned(p->registry);
+	pin(p);
 }
 
 void partition_unpin(struct partition *p)
 {
-	unpin_log(p);
-	partition_put(p);
+	struct partitions *registry = p->registry;
+
+	unpin(p);
+	partitions_unpinned(registry);
 }
 
 /* ---- what may be served ---- */
@@ -258,9 +269,8 @@ static int16_t may_append(const struct partition *p, const struct partition_appe
 	return a->acks == -1 && facts->isr_count < min_isr ? WIRE_NOT_ENOUGH_REPLICAS : WIRE_NONE;
 }
 
-static void run_append(struct work *work)
+static void stage(struct partition_append *a)
 {
-	struct partition_append *a = container_of(work, struct partition_append, work);
 	struct partition *p = a->part;
 	int16_t error = may_append(p, a);
 
@@ -274,6 +284,17 @@ static void run_append(struct work *work)
 	a->log.leader_epoch = partition_facts(p)->leader_epoch;
 	a->log.done = on_appended;
 	log_stage(p->log, &a->log);
+}
+
+static void run_append(struct work *work)
+{
+	stage(container_of(work, struct partition_append, work));
+}
+
+void partition_stage(struct partition *p, struct partition_append *append)
+{
+	append->part = partition_get(p);
+	stage(append);
 }
 
 void partition_append(struct partition *p, struct partition_append *append)
@@ -309,9 +330,7 @@ int16_t partition_delete_records(struct partition *p, int64_t offset, int64_t *r
 
 static void unpin_gone(struct rcu_head *head)
 {
-	struct partition *p = container_of(head, struct partition, rcu);
-
-	partition_unpin(p);
+	unpin(container_of(head, struct partition, rcu));
 }
 
 /* All that was staged has ended: the log is let go once no reactor's turn can still see it. */
@@ -362,13 +381,25 @@ void partition_opened(struct partition *p, struct log *log, struct log_mark stab
 
 	if (log) {
 		p->log = log;
-		partition_pin(p); /* its own, until it is gone */
+		pin(p); /* its own, until it is gone */
 		log_mark_publish(&p->high_watermark, log_end_mark(log));
 		log_mark_publish(&p->last_stable, stable);
 	}
 	publish(p, old, log ? PARTITION_FOLLOWER : PARTITION_OFFLINE);
 	p->is_open = true;
 	strand_unpark(&p->strand);
+}
+
+/* ---- what is attached ---- */
+
+static void tell_attached(struct partition *p, bool leads)
+{
+	if (!p->attached)
+		return;
+	if (leads)
+		p->attached->lead(p->attached);
+	else
+		p->attached->resign(p->attached);
 }
 
 /* ---- orders ---- */
@@ -446,10 +477,15 @@ static void run_change(struct work *work)
 		}
 	}
 	publish(p, &facts, role);
-	if (old->role == PARTITION_LEADER && role != PARTITION_LEADER)
+	if (old->role == PARTITION_LEADER && role != PARTITION_LEADER) {
 		fail_deferred(p, WIRE_NOT_LEADER_OR_FOLLOWER);
-	if (role != old->role || facts.leader_epoch != old->leader_epoch)
+		tell_attached(p, false);
+	}
+	if (role != old->role || facts.leader_epoch != old->leader_epoch) {
+		if (role == PARTITION_LEADER)
+			tell_attached(p, true);
 		wake(p);
+	}
 	order_free(order);
 }
 
@@ -501,6 +537,7 @@ static void run_fail(struct work *work)
 	if (is_served(p)) {
 		publish(p, partition_facts(p), PARTITION_OFFLINE);
 		fail_deferred(p, WIRE_KAFKA_STORAGE_ERROR);
+		tell_attached(p, false);
 		wake(p);
 	}
 	order_free(order);
@@ -518,6 +555,7 @@ static void run_die(struct work *work)
 
 	publish(p, partition_facts(p), PARTITION_GONE);
 	fail_deferred(p, WIRE_UNKNOWN_TOPIC_OR_PARTITION);
+	tell_attached(p, false);
 	p->is_dying = true;
 	wake(p);
 	order_free(order);

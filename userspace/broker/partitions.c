@@ -202,6 +202,8 @@ static void make(struct edit *e, const struct image_partition *image)
 	atomic_fetch_add_explicit(&part->home->log_count, 1, memory_order_relaxed);
 	if (found)
 		atomic_fetch_add(&part->home->unopened, 1);
+	if (p->options.attach)
+		p->options.attach(p->options.arg, part);
 	e->parts->part[image->index] = part;
 	atomic_fetch_add_explicit(&p->logs, 1, memory_order_relaxed);
 	post_opening(part);

@@ -82,6 +82,7 @@ struct partitions {
 
 	/* any */
 	_Atomic(bool) is_registered; /* this life's registration: the image may call us leader */
+	_Atomic(uint32_t) pinned;    /* jobs that use a log */
 	_Atomic(uint32_t) logs, opened, failed, rebuilt;
 	_Atomic(uint64_t) truncated;
 
@@ -90,7 +91,9 @@ struct partitions {
 	uint32_t jobs;       /* of every kind, under way */
 	uint32_t open_jobs;
 	bool is_begun;
-	bool is_stopping;
+	_Atomic(bool) is_stopping;
+	struct mail unpinned_mail;
+	_Atomic(bool) unpinned_posted;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 	struct timer retention_timer;
@@ -116,6 +119,9 @@ void table_each(const struct table *table, void (*each)(void *arg, struct partit
 
 void partitions_submit(struct partitions *p, enum work_lane lane, struct job *job);
 void partitions_job_ended(struct partitions *p);
+/* any: somebody else's job holds a log open, and the last one lets go. */
+void partitions_pinned(struct partitions *p);
+void partitions_unpinned(struct partitions *p);
 
 /* ---- partitions_open.c ---- */
 

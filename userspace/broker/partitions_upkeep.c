@@ -21,7 +21,7 @@ static void stop_if_idle(struct partitions *p)
 {
 	void (*stopped)(void *arg) = p->stopped;
 
-	if (!p->is_stopping || p->jobs || !stopped)
+	if (!p->is_stopping || p->jobs || atomic_load(&p->pinned) || !stopped)
 		return;
 	p->stopped = NULL;
 	stopped(p->stopped_arg);
@@ -37,6 +37,26 @@ void partitions_job_ended(struct partitions *p)
 {
 	p->jobs--;
 	stop_if_idle(p);
+}
+
+void partitions_pinned(struct partitions *p)
+{
+	atomic_fetch_add_explicit(&p->pinned, 1, memory_order_relaxed);
+}
+
+static void on_unpinned(struct mail *mail)
+{
+	struct partitions *p = container_of(mail, struct partitions, unpinned_mail);
+
+	atomic_store(&p->unpinned_posted, false);
+	stop_if_idle(p);
+}
+
+void partitions_unpinned(struct partitions *p)
+{
+	if (atomic_fetch_sub(&p->pinned, 1) == 1 && atomic_load(&p->is_stopping) &&
+	    !atomic_exchange(&p->unpinned_posted, true))
+		reactor_post(0, &p->unpinned_mail);
 }
 
 /* ---- retention ---- */
@@ -467,6 +487,7 @@ void partitions_upkeep_init(struct partitions *p)
 	timer_init(&p->removal_timer, fire_removal);
 	timer_init(&p->retry_timer, fire_retry);
 	p->soon_mail.run = checkpoint_soon;
+	p->unpinned_mail.run = on_unpinned;
 }
 
 void partitions_start(struct partitions *p)
