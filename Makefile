@@ -160,6 +160,8 @@ compdb:
 install: all
 	install -D -m 0755 $(O)/sluiced $(DESTDIR)$(PREFIX)/bin/sluiced
 	install -D -m 0755 $(O)/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+	install -D -m 0644 docs/man/sluice.1 $(DESTDIR)$(PREFIX)/share/man/man1/sluice.1
+	install -D -m 0644 docs/man/sluiced.8 $(DESTDIR)$(PREFIX)/share/man/man8/sluiced.8
 clean:
 	$(Q)rm -rf $(O)
 help:

@@ -223,6 +223,8 @@ static rd_kafka_conf_t *producer_conf(struct cli *cli, struct produce *p)
 	cli_conf(conf, "compression.codec", c);
 	cli_conf(conf, "acks", a);
 	cli_conf(conf, "enable.idempotence", is_one_of(a, acks, 2) ? "true" : "false");
+	/* A key goes where Java's clients send it. */
+	cli_conf(conf, "partitioner", "murmur2_random");
 	cli_conf(conf, "linger.ms", "5");
 	cli_conf(conf, "message.timeout.ms", "60000");
 	/* What a record may weigh is the topic's to say. */
