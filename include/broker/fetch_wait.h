@@ -55,10 +55,15 @@ struct fetch_slot {
 struct fetch_wait *fetch_wait_new(void (*woken)(struct fetch_wait *self), void *owner);
 void fetch_wait_put(struct fetch_wait *wait);
 
-/* home.  A new slot, dirty at once, that will hear of publications; takes its own references. */
+/*
+ * home.  A new slot that will hear of publications; takes its own references.  Once it does, it is
+ * dirty and wakes the fetch, for what came in between was told to nobody.
+ */
 struct fetch_slot *fetch_slot_join(struct fetch_wait *wait, struct partition *part, void *owner);
 /* home.  The slot is gone for the caller. */
 void fetch_slot_leave(struct fetch_slot *slot);
+/* Reactors stopped, in place of leaving. */
+void fetch_slot_drop(struct fetch_slot *slot);
 
 /*
  * home.  Sleep until `bytes` more were published.  False: something is dirty already, look again.

@@ -24,13 +24,14 @@ enum {
 	FETCH_SESSION_EVICT_MS = 120000, /* min.incremental.fetch.session.eviction.ms */
 };
 
-/* One partition of a session, in the order in which it will be read. */
+/* One partition of a session. */
 struct fetch_partition {
 	struct map_node node;
-	struct list link; /* session->order */
+	struct list link;  /* session->all */
+	struct list ready; /* session->ready, unless there is nothing new to tell of it */
 	struct fetch_session *session;
 	struct uuid topic_id; /* zero when the session uses names */
-	char *topic;          /* NULL when the session uses ids; owned */
+	char *topic;          /* owned; NULL: an id that had no name yet */
 	int32_t partition;
 	int32_t max_bytes;
 	int32_t current_leader_epoch;
@@ -40,7 +41,8 @@ struct fetch_partition {
 	/* As last told; -1 forces the next answer. */
 	int64_t high_watermark;
 	int64_t log_start_offset;
-	void *slot; /* the broker's subscription; handed to sessions->forget() */
+	void *slot;   /* the broker's subscription, to be released in sessions->forget() */
+	bool in_hand; /* the broker's: the call that is being answered looks at it */
 };
 
 struct fetch_session {
@@ -49,19 +51,23 @@ struct fetch_session {
 	int32_t id;
 	int32_t epoch; /* that the next request must carry */
 	bool uses_topic_ids;
-	bool in_use; /* a call is being answered from it: not evicted */
+	bool in_use;    /* a call is being answered from it: neither evicted nor freed */
+	bool is_closed; /* meanwhile */
 	uint64_t created_ms;
 	uint64_t used_ms;
-	struct list order; /* struct fetch_partition */
+	struct list all;   /* struct fetch_partition */
+	struct list ready; /* of them those to be looked at, in that order */
 	struct map partitions;
+	void *user; /* the broker's, to be released in sessions->ended() */
 };
 
 struct fetch_sessions {
 	struct map map;
 	struct list lru;
 	size_t count_max;
-	/* A partition leaves its session: release its slot. */
+	/* A partition leaves its session; the session ends, when they all have left. */
 	void (*forget)(void *arg, struct fetch_partition *part);
+	void (*ended)(void *arg, struct fetch_session *session);
 	void *arg;
 	uint64_t evicted_count;
 };
@@ -78,9 +84,18 @@ struct fetch_want {
 	int64_t follower_log_start_offset;
 };
 
-void fetch_sessions_init(struct fetch_sessions *s, size_t count_max,
-                         void (*forget)(void *arg, struct fetch_partition *part), void *arg);
-void fetch_sessions_fini(struct fetch_sessions *s);
+/* What came out of looking at one. */
+struct fetch_outcome {
+	int16_t error;
+	bool has_records;
+	bool has_diverged;
+	bool has_more; /* to be looked at again without anything new: an error, or records left */
+	int64_t high_watermark;
+	int64_t log_start_offset;
+};
+
+void fetch_sessions_init(struct fetch_sessions *s, size_t count_max);
+void fetch_sessions_fini(struct fetch_sessions *s); /* none in use */
 
 /*
  * A new session with this id (not 0, not in use), or NULL when the cache is full of sessions that
@@ -90,25 +105,30 @@ void fetch_sessions_fini(struct fetch_sessions *s);
 struct fetch_session *fetch_session_new(struct fetch_sessions *s, int32_t id, bool uses_topic_ids,
                                         size_t partition_count, uint64_t now_ms);
 struct fetch_session *fetch_session_find(const struct fetch_sessions *s, int32_t id);
-void fetch_session_free(struct fetch_sessions *s, struct fetch_session *session);
+/* No longer found; freed now, or at its fetch_session_end(). */
+void fetch_session_close(struct fetch_sessions *s, struct fetch_session *session);
 
 /*
- * Begins the answer to an incremental request: WIRE_NONE and the epoch moved on, or
- * WIRE_INVALID_FETCH_SESSION_EPOCH, WIRE_FETCH_SESSION_TOPIC_ID_ERROR.
+ * Begins the answer to an incremental request: WIRE_NONE, the epoch moved on and the session is in
+ * use until fetch_session_end(); or WIRE_INVALID_FETCH_SESSION_EPOCH (also of a session in use),
+ * WIRE_FETCH_SESSION_TOPIC_ID_ERROR.
  */
 int16_t fetch_session_begin(struct fetch_sessions *s, struct fetch_session *session, int32_t epoch,
                             bool uses_topic_ids, uint64_t now_ms);
-/* Adds, or changes what is wanted.  `added` says which. */
+void fetch_session_end(struct fetch_sessions *s, struct fetch_session *session);
+
+/* Adds, or changes what is wanted; ready in either case. */
 struct fetch_partition *fetch_session_want(struct fetch_session *session,
-                                           const struct fetch_want *want, bool *added);
+                                           const struct fetch_want *want);
 void fetch_session_forget(struct fetch_sessions *s, struct fetch_session *session,
                           struct uuid topic_id, struct str topic, int32_t partition);
 
+/* There may be something new to tell. */
+void fetch_partition_ready(struct fetch_partition *part);
 /*
- * Must this outcome be told?  Remembers what is told, and moves a partition that had records
- * to the end of the order.
+ * Must this outcome be told?  Remembers what is told; without more it is no longer ready, and with
+ * records it is the last to be looked at next.
  */
-bool fetch_partition_tell(struct fetch_partition *part, int16_t error, int64_t high_watermark,
-                          int64_t log_start_offset, bool has_records, bool diverged);
+bool fetch_partition_tell(struct fetch_partition *part, const struct fetch_outcome *outcome);
 
 #endif

@@ -238,6 +238,7 @@ struct log_slice {
 	struct file *file;
 	uint64_t position;
 	uint32_t size;
+	uint32_t first_size; /* of its first batch, which may be larger than size */
 	int64_t segment;
 };
 
@@ -273,13 +274,22 @@ struct log_epoch_end log_epoch_end(const struct log *log, int32_t epoch);
 /* strand: the epoch that wrote `offset`, -1 when not known. */
 int32_t log_epoch_of(const struct log *log, int64_t offset);
 
-/* worker: aborted transactions that touch [from, to), from the transaction index files. */
+/*
+ * An offset that is beyond `slice`: of the next index entry, the next segment or log_end
+ * (LogSegment.fetchUpperBoundOffset).  -EAGAIN: ask again on a worker.
+ */
+int64_t log_slice_bound(const struct log_view *view, const struct log_slice *slice,
+                        int64_t log_end, bool worker) must_check;
+/*
+ * Aborted transactions that touch [from, to), from the transaction indexes.  -EAGAIN: ask again on
+ * a worker.
+ */
 struct log_aborted {
 	int64_t producer_id;
 	int64_t first_offset;
 };
-int log_aborted(const struct log_view *view, int64_t from, int64_t to, struct arena *arena,
-                struct log_aborted **ret, size_t *ret_count) must_check;
+int log_aborted(const struct log_view *view, int64_t from, int64_t to, bool worker,
+                struct arena *arena, struct log_aborted **ret, size_t *ret_count) must_check;
 bool log_view_has_aborted(const struct log_view *view);
 
 #endif

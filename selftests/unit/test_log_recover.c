@@ -358,11 +358,11 @@ static void expect_transactions(void)
 	size_t count;
 
 	arena_init(&arena, 1 << 20);
-	assert_int_equal(log_aborted(log_view(test_log), 0, 7, &arena, &aborted, &count), 0);
+	assert_int_equal(log_aborted(log_view(test_log), 0, 7, true, &arena, &aborted, &count), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(aborted[0].producer_id, 7);
 	assert_int_equal(aborted[0].first_offset, 0);
-	assert_int_equal(log_aborted(log_view(test_log), 4, 7, &arena, &aborted, &count), 0);
+	assert_int_equal(log_aborted(log_view(test_log), 4, 7, true, &arena, &aborted, &count), 0);
 	assert_int_equal(count, 0);
 	assert_int_equal(log_first_unstable(test_log, log_end_offset(test_log)), 6);
 	arena_fini(&arena);

@@ -64,6 +64,9 @@ static void subscribe(struct work *work)
 	struct fetch_slot *slot = container_of(work, struct fetch_slot, join);
 
 	list_push(&slot->part->subscribers, &slot->subscriber);
+	/* What was published since home looked was told to nobody: home looks again. */
+	mark(slot);
+	claim_and_mail(slot->wait);
 }
 
 /* home: moves the stack, which is newest first, behind what was taken before. */
@@ -124,7 +127,6 @@ struct fetch_slot *fetch_slot_join(struct fetch_wait *wait, struct partition *pa
 	slot->join.run = subscribe;
 	slot->leave.run = unsubscribe;
 	list_init(&slot->subscriber);
-	mark(slot);
 	strand_post(&part->strand, &slot->join);
 	return slot;
 }
@@ -133,6 +135,16 @@ void fetch_slot_leave(struct fetch_slot *slot)
 {
 	slot->owner = NULL;
 	strand_post(&slot->part->strand, &slot->leave);
+}
+
+void fetch_slot_drop(struct fetch_slot *slot)
+{
+	struct fetch_wait *wait = slot->wait;
+
+	list_remove(&slot->subscriber);
+	partition_put(slot->part);
+	mem_free(slot);
+	fetch_wait_put(wait);
 }
 
 bool fetch_wait_sleep(struct fetch_wait *wait, int64_t bytes)

@@ -137,8 +137,14 @@ struct tail {
 
 void tail_reset(struct tail *t, int64_t segment);
 void tail_push(struct tail *t, int64_t offset, uint64_t position);
-/* The batch that holds `offset`, in `segment`: false when it is older than the ring. */
-bool tail_find(const struct tail *t, int64_t segment, int64_t offset, uint64_t *ret_position);
+/* The newest batch that begins at or before an offset. */
+struct tail_found {
+	int64_t offset; /* of its first record */
+	uint64_t position;
+	uint64_t end; /* where the next one begins; 0: there is none yet */
+};
+/* In `segment`: false when it is older than the ring. */
+bool tail_find(const struct tail *t, int64_t segment, int64_t offset, struct tail_found *ret);
 
 /* ---- work beside the strand ---- */
 

@@ -11,7 +11,6 @@
 
 struct lookup {
 	const struct view_segment *at;
-	const char *suffix;
 	struct file *file; /* of the index; NULL when it is in memory */
 	const struct index *memory;
 	uint32_t entry_size;
@@ -64,8 +63,16 @@ static int lookup_entry(const struct lookup *l, uint32_t i, uint8_t *entry)
 	return got == (ssize_t)l->entry_size ? 0 : -EBADMSG;
 }
 
+enum entry_key { ENTRY_OFFSET = 0, ENTRY_TIME = 0, ENTRY_POSITION = 4 };
+
+static int64_t entry_key(const struct lookup *l, const uint8_t *entry, enum entry_key by)
+{
+	return l->entry_size == TIME_ENTRY ? (int64_t)load_be64(entry + by)
+	                                   : (int64_t)load_be32(entry + by);
+}
+
 /* The last entry whose key is <= `key`: its number plus one, 0 when there is none; or -errno. */
-static int64_t lookup_floor(const struct lookup *l, int64_t key, uint8_t *entry)
+static int64_t lookup_floor(const struct lookup *l, enum entry_key by, int64_t key, uint8_t *entry)
 {
 	uint32_t low = 0;
 	uint32_t high = l->count;
@@ -78,8 +85,7 @@ static int64_t lookup_floor(const struct lookup *l, int64_t key, uint8_t *entry)
 		err = lookup_entry(l, middle, entry);
 		if (err)
 			return err;
-		value = l->entry_size == TIME_ENTRY ? (int64_t)load_be64(entry)
-		                                    : (int64_t)load_be32(entry);
+		value = entry_key(l, entry, by);
 		if (value <= key)
 			low = middle + 1;
 		else
@@ -122,7 +128,7 @@ int64_t position_before(const struct view_segment *at, int64_t offset, bool work
 		return 0; /* without an index: from the beginning */
 	if (err)
 		return err;
-	found = lookup_floor(&l, offset - at->segment->base_offset, entry);
+	found = lookup_floor(&l, ENTRY_OFFSET, offset - at->segment->base_offset, entry);
 	lookup_close(&l);
 	if (found <= 0)
 		return found;
@@ -215,12 +221,23 @@ static uint32_t segment_of(const struct log_view *view, int64_t offset)
 static int locate_in(const struct log *log, const struct view_segment *at, int64_t offset,
                      struct locate *l)
 {
+	struct tail_found tail;
 	int64_t position;
 	int err = segment_file(at->segment, false, &l->file);
 
 	if (err)
 		return err;
-	if (!tail_find(&log->tail, at->segment->base_offset, offset, &l->position)) {
+	if (tail_find(&log->tail, at->segment->base_offset, offset, &tail)) {
+		l->position = tail.position;
+		/*
+		 * Exactly where a batch begins, as a consumer at the tail asks: nothing needs to be
+		 * read.  The newest of the ring ends where the bound does, which was taken before.
+		 */
+		if (tail.offset == offset && tail.position < l->end) {
+			l->batch_size = (uint32_t)((tail.end ? tail.end : l->end) - tail.position);
+			return 0;
+		}
+	} else {
 		position = position_before(at, offset, l->worker);
 		if (position < 0)
 			return (int)position;
@@ -259,6 +276,7 @@ int log_locate(const struct log *log, const struct log_view *view, int64_t offse
 		ret->size = left < max_bytes ? (uint32_t)left : max_bytes;
 		ret->file = ret->size ? file_get(l.file) : NULL;
 		ret->position = l.position;
+		ret->first_size = l.batch_size;
 		ret->segment = at->segment->base_offset;
 	}
 	return err == -ENODATA ? 0 : err;
@@ -338,7 +356,7 @@ static int64_t time_position(const struct view_segment *at, int64_t timestamp)
 	if (err)
 		return err == -ENOENT ? 0 : err;
 	/* The last entry below the time: batches up to it are all earlier. */
-	found = lookup_floor(&l, timestamp - 1, entry);
+	found = lookup_floor(&l, ENTRY_TIME, timestamp - 1, entry);
 	lookup_close(&l);
 	if (found <= 0)
 		return found;
@@ -421,6 +439,32 @@ static int load_txns(const struct segment *s, struct index *x)
 	return 0;
 }
 
+int64_t log_slice_bound(const struct log_view *view, const struct log_slice *slice,
+                        int64_t log_end, bool worker)
+{
+	uint32_t i = segment_of(view, slice->segment);
+	int64_t next = i + 1 < view->count ? view->at[i + 1].segment->base_offset : log_end;
+	uint8_t entry[TIME_ENTRY];
+	struct lookup l;
+	int64_t found;
+	int err = lookup_open(&l, &view->at[i], false, worker);
+
+	if (err == -ENOENT)
+		return next;
+	if (err)
+		return err;
+	found = lookup_floor(&l, ENTRY_POSITION, (int64_t)(slice->position + slice->size) - 1,
+	                     entry);
+	if (found >= 0 && found < l.count) {
+		err = lookup_entry(&l, (uint32_t)found, entry);
+		found = err ? err : view->at[i].segment->base_offset + load_be32(entry);
+	} else if (found >= 0) {
+		found = next;
+	}
+	lookup_close(&l);
+	return found;
+}
+
 /* Entries come in the order of their markers, so the walk ends at the first beyond
  * (TransactionIndex). */
 static bool collect_aborted(const struct index *x, int64_t from, int64_t to, struct buf *found)
@@ -440,8 +484,8 @@ static bool collect_aborted(const struct index *x, int64_t from, int64_t to, str
 	return false;
 }
 
-int log_aborted(const struct log_view *view, int64_t from, int64_t to, struct arena *arena,
-                struct log_aborted **ret, size_t *ret_count)
+int log_aborted(const struct log_view *view, int64_t from, int64_t to, bool worker,
+                struct arena *arena, struct log_aborted **ret, size_t *ret_count)
 {
 	struct buf found = { 0 };
 	bool complete = false;
@@ -457,6 +501,10 @@ int log_aborted(const struct log_view *view, int64_t from, int64_t to, struct ar
 		if (at->index) {
 			complete = collect_aborted(&at->index->txns, from, to, &found);
 			continue;
+		}
+		if (!worker) {
+			err = -EAGAIN;
+			break;
 		}
 		index_init(&file, TXN_ENTRY);
 		err = load_txns(at->segment, &file);

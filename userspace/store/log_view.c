@@ -63,7 +63,8 @@ void tail_push(struct tail *t, int64_t offset, uint64_t position)
 }
 
 /* One try; the newest batch at or below `offset`. */
-static bool tail_search(const struct tail *t, int64_t segment, int64_t offset, uint64_t *ret)
+static bool tail_search(const struct tail *t, int64_t segment, int64_t offset,
+                        struct tail_found *ret)
 {
 	uint32_t count = atomic_load_explicit(&t->count, memory_order_relaxed);
 	uint32_t low = count > TAIL_SIZE ? count - TAIL_SIZE : 0;
@@ -82,23 +83,28 @@ static bool tail_search(const struct tail *t, int64_t segment, int64_t offset, u
 	}
 	if (!low || (count > TAIL_SIZE && low == count - TAIL_SIZE))
 		return false;
-	*ret = atomic_load_explicit(&t->at[(low - 1) % TAIL_SIZE].position, memory_order_relaxed);
+	ret->offset = atomic_load_explicit(&t->at[(low - 1) % TAIL_SIZE].offset,
+	                                   memory_order_relaxed);
+	ret->position = atomic_load_explicit(&t->at[(low - 1) % TAIL_SIZE].position,
+	                                     memory_order_relaxed);
+	if (low < count)
+		ret->end = atomic_load_explicit(&t->at[low % TAIL_SIZE].position,
+		                                memory_order_relaxed);
 	return true;
 }
 
-bool tail_find(const struct tail *t, int64_t segment, int64_t offset, uint64_t *ret_position)
+bool tail_find(const struct tail *t, int64_t segment, int64_t offset, struct tail_found *ret)
 {
-	uint64_t position = 0;
-
 	for (int tries = 0; tries < 4; tries++) {
 		uint32_t before = atomic_load_explicit(&t->version, memory_order_acquire);
-		bool found = tail_search(t, segment, offset, &position);
+		struct tail_found at = { 0 };
+		bool found = tail_search(t, segment, offset, &at);
 
 		atomic_thread_fence(memory_order_acquire);
 		if (before != atomic_load_explicit(&t->version, memory_order_relaxed) || before & 1)
 			continue;
 		if (found)
-			*ret_position = position;
+			*ret = at;
 		return found;
 	}
 	return false; /* busy: the index knows too */

@@ -15,14 +15,18 @@ enum { ALL = -1 };
 
 const struct api_handler api_handlers[] = {
 	{ API_PRODUCE, ALL, ON_BROKER, api_produce },
+	{ API_FETCH, ALL, ON_BROKER, api_fetch },
+	{ API_LIST_OFFSETS, ALL, ON_BROKER, api_list_offsets },
 	{ API_METADATA, ALL, ON_BROKER, api_metadata },
 	{ API_API_VERSIONS, ALL, ON_BOTH, api_api_versions },
 	{ API_CREATE_TOPICS, ALL, ON_BOTH, api_create_topics },
 	{ API_DELETE_TOPICS, ALL, ON_BOTH, api_delete_topics },
 	{ API_DELETE_RECORDS, ALL, ON_BROKER, api_delete_records },
 	{ API_INIT_PRODUCER_ID, ALL, ON_BROKER, api_init_producer_id },
+	{ API_OFFSET_FOR_LEADER_EPOCH, ALL, ON_BROKER, api_offset_for_leader_epoch },
 	{ API_DESCRIBE_CONFIGS, ALL, ON_BOTH, api_describe_configs },
 	{ API_ALTER_CONFIGS, ALL, ON_BOTH, api_alter_configs },
+	{ API_DESCRIBE_LOG_DIRS, ALL, ON_BROKER, api_describe_log_dirs },
 	{ API_CREATE_PARTITIONS, ALL, ON_BOTH, api_create_partitions },
 	{ API_ELECT_LEADERS, ALL, ON_BOTH, api_elect_leaders },
 	{ API_INCREMENTAL_ALTER_CONFIGS, ALL, ON_BOTH, api_incremental_alter_configs },

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fetch.h"
+
+#include "broker/api.h"
+#include "broker/config.h"
+#include "partition_table.h"
+
+/* ---- the end ---- */
+
+void fetch_fini(struct fetch *f)
+{
+	fetch_errands_drop(f);
+	for (struct fetch_item *item = f->first; item; item = item->next) {
+		fetch_clear(item);
+		if (item->slot)
+			fetch_slot_leave(item->slot);
+		partition_put(item->part);
+		if (item->cached)
+			item->cached->in_hand = false;
+	}
+	f->first = NULL;
+	if (f->wait && (!f->session || f->session->user != f->wait))
+		fetch_wait_put(f->wait);
+	f->wait = NULL;
+}
+
+static void give_up(struct fetch *f, void (*reply)(struct call *call))
+{
+	struct call *call = f->call;
+
+	fetch_fini(f);
+	/* A session that nobody was told of. */
+	if (f->session && f->is_new_session)
+		fetch_session_close(f->sessions, f->session);
+	fetch_leave_session(f->sessions, f->session);
+	reply(call);
+}
+
+/* ---- walking ---- */
+
+static void walk_on(struct call *call)
+{
+	struct fetch *f = call->user;
+
+	if (call->is_detached) {
+		give_up(f, call_reply_none);
+		return;
+	}
+	for (int n = 0; n < FETCH_STEP && f->cursor && !f->has_no_memory; n++) {
+		struct fetch_item *item = f->cursor;
+
+		f->cursor = item->next;
+		f->step(f, item);
+	}
+	if (f->has_no_memory)
+		give_up(f, call_close);
+	else if (f->cursor)
+		call_yield(call, walk_on);
+	else
+		f->after(f);
+}
+
+void fetch_each(struct fetch *f, void (*step)(struct fetch *f, struct fetch_item *item),
+                void (*after)(struct fetch *f))
+{
+	f->cursor = f->first;
+	f->step = step;
+	f->after = after;
+	walk_on(f->call);
+}
+
+/* ---- sleeping ---- */
+
+static void look(struct fetch *f);
+
+static void look_again(struct call *call)
+{
+	look(call->user);
+}
+
+void fetch_woken(struct fetch_wait *wait)
+{
+	struct fetch *f = wait->owner;
+
+	check(f && f->is_sleeping);
+	look(f);
+}
+
+/* Who loses the claim leaves the rest to fetch_woken(). */
+static void expired(struct call *call)
+{
+	struct fetch *f = call->user;
+
+	f->is_expired = true;
+	if (f->is_sleeping && fetch_wait_claim(f->wait))
+		look(f);
+}
+
+static void detached(struct call *call)
+{
+	struct fetch *f = call->user;
+
+	if (f->is_sleeping && fetch_wait_claim(f->wait))
+		give_up(f, call_reply_none);
+}
+
+static void sleep_on(struct fetch *f)
+{
+	const struct fetch_request *r = CALL_REQUEST(f->call, fetch_request);
+	int64_t bytes = f->min_bytes - f->bytes;
+
+	if (!f->is_timed)
+		call_timer(f->call, (uint64_t)r->max_wait_ms, expired);
+	f->is_timed = true;
+	/* What an open transaction holds back comes all at once, with a marker of a few bytes. */
+	if (fetch_wait_sleep(f->wait, f->has_open ? 1 : bytes)) {
+		f->is_sleeping = true;
+		f->call->on_detach = detached;
+	} else {
+		call_yield(f->call, look_again);
+	}
+}
+
+static void fall_asleep(struct fetch *f)
+{
+	/* A file is not to be held open by somebody who only waits. */
+	for (struct fetch_item *item = f->first; item; item = item->next)
+		fetch_clear(item);
+	if (f->wait) {
+		sleep_on(f);
+		return;
+	}
+	f->wait = fetch_wait_new(fetch_woken, f);
+	fetch_each(f, fetch_subscribe, sleep_on);
+}
+
+/* ---- looking ---- */
+
+static void prepared(struct fetch *f)
+{
+	if (f->errand)
+		fetch_errands_run(f, fetch_answer);
+	else
+		fetch_answer(f);
+}
+
+static void looked(struct fetch *f)
+{
+	const struct fetch_request *r = CALL_REQUEST(f->call, fetch_request);
+	size_t total = f->session ? f->session->partitions.count : f->item_count;
+
+	if (f->errand) {
+		fetch_errands_run(f, look);
+		return;
+	}
+	if (f->is_due || f->is_expired || r->max_wait_ms <= 0 || f->bytes >= f->min_bytes ||
+	    f->unknown_count == total)
+		fetch_each(f, fetch_prepare, prepared);
+	else
+		fall_asleep(f);
+}
+
+static struct fetch_item *item_new(struct fetch *f, const struct fetch_want *want)
+{
+	struct fetch_item *item = arena_zalloc(&f->call->arena, sizeof(*item));
+
+	if (item)
+		item->want = *want;
+	else
+		f->has_no_memory = true;
+	return item;
+}
+
+static void item_add(struct fetch *f, struct fetch_item *item)
+{
+	*f->end = item;
+	f->end = &item->next;
+	f->item_count++;
+}
+
+/* What the session has to look at and is not among the items yet. */
+static void take_ready(struct fetch *f)
+{
+	list_each(pos, &f->session->ready)
+	{
+		struct fetch_partition *part = list_entry(pos, struct fetch_partition, ready);
+		struct fetch_item *item;
+
+		if (part->in_hand)
+			continue;
+		item = item_new(
+			f, &(struct fetch_want){
+				   .topic_id = part->topic_id,
+				   .topic = str_of(part->topic),
+				   .partition = part->partition,
+				   .max_bytes = part->max_bytes,
+				   .current_leader_epoch = part->current_leader_epoch,
+				   .last_fetched_epoch = part->last_fetched_epoch,
+				   .fetch_offset = part->fetch_offset,
+				   .follower_log_start_offset = part->follower_log_start_offset,
+			   });
+		if (!item)
+			return;
+		item->cached = part;
+		part->in_hand = true;
+		item_add(f, item);
+	}
+}
+
+static void look(struct fetch *f)
+{
+	struct fetch_slot *slot;
+
+	f->is_sleeping = false;
+	f->call->on_detach = NULL;
+	f->left = f->max_bytes;
+	f->bytes = 0;
+	f->has_first = false;
+	f->has_open = false;
+	f->is_due = false;
+	f->unknown_count = 0;
+	while (f->wait && (slot = fetch_wait_take(f->wait))) {
+		if (f->session)
+			fetch_partition_ready(slot->owner);
+	}
+	if (f->session)
+		take_ready(f);
+	fetch_each(f, fetch_visit, looked);
+}
+
+/* ---- what is asked ---- */
+
+static void take_on(struct call *call);
+
+/* Everything asked for was taken. */
+static void begin(struct fetch *f)
+{
+	f->topic_next = 0;
+	/* A session that lost its last partition ends, and the request is one without. */
+	if (f->session && !f->session->partitions.count) {
+		fetch_session_close(f->sessions, f->session);
+		fetch_leave_session(f->sessions, f->session);
+		f->session = NULL;
+		f->wait = NULL;
+		take_on(f->call);
+		return;
+	}
+	look(f);
+}
+
+static void forget_on(struct call *call)
+{
+	const struct fetch_request *r = CALL_REQUEST(call, fetch_request);
+	struct fetch *f = call->user;
+	int n = 0;
+
+	for (; f->topic_next < r->forgotten_topics_data_count; f->topic_next++) {
+		const struct fetch_request_forgotten_topic *t =
+			&r->forgotten_topics_data[f->topic_next];
+
+		for (; f->partition_next < t->partitions_count; f->partition_next++) {
+			if (n++ == FETCH_STEP) {
+				call_yield(call, forget_on);
+				return;
+			}
+			fetch_session_forget(f->sessions, f->session, t->topic_id, t->topic,
+			                     t->partitions[f->partition_next]);
+		}
+		f->partition_next = 0;
+	}
+	begin(f);
+}
+
+static void take(struct fetch *f, const struct fetch_request_topic *t,
+                 const struct fetch_request_partition *p)
+{
+	struct fetch_want want = {
+		.topic_id = t->topic_id,
+		.topic = f->uses_topic_ids ? (struct str){ 0 } : t->topic,
+		.partition = p->partition,
+		.max_bytes = p->partition_max_bytes,
+		.current_leader_epoch = p->current_leader_epoch,
+		.last_fetched_epoch = p->last_fetched_epoch,
+		.fetch_offset = p->fetch_offset,
+		.follower_log_start_offset = p->log_start_offset,
+	};
+	struct partition_key key = { t->topic_id, want.topic, p->partition };
+	struct fetch_item *item;
+	struct fetch_item *same;
+
+	if (f->session) {
+		fetch_session_want(f->session, &want);
+		return;
+	}
+	item = item_new(f, &want);
+	same = item ? partition_table_add(&f->table, &key, item) : NULL;
+	if (same)
+		same->want = want; /* the last one counts, in the place of the first */
+	else if (item)
+		item_add(f, item);
+}
+
+static void take_on(struct call *call)
+{
+	const struct fetch_request *r = CALL_REQUEST(call, fetch_request);
+	struct fetch *f = call->user;
+	int n = 0;
+
+	for (; f->topic_next < r->topics_count && !f->has_no_memory; f->topic_next++) {
+		const struct fetch_request_topic *t = &r->topics[f->topic_next];
+
+		for (; f->partition_next < t->partitions_count; f->partition_next++) {
+			if (n++ == FETCH_STEP) {
+				call_yield(call, take_on);
+				return;
+			}
+			take(f, t, &t->partitions[f->partition_next]);
+		}
+		f->partition_next = 0;
+	}
+	f->topic_next = 0;
+	if (f->has_no_memory)
+		give_up(f, call_close);
+	else if (f->session)
+		forget_on(call);
+	else
+		begin(f);
+}
+
+static bool table_init(struct fetch *f, const struct fetch_request *r)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < r->topics_count; i++)
+		count += r->topics[i].partitions_count;
+	return partition_table_init(&f->table, &f->call->arena, count);
+}
+
+static void set_limits(struct fetch *f, const struct fetch_request *r)
+{
+	const struct config *config = broker_config(f->call->broker);
+	int32_t max_bytes = config_int(config, CONFIG_FETCH_MAX_BYTES);
+
+	f->max_bytes = r->max_bytes < max_bytes ? r->max_bytes : max_bytes;
+	f->min_bytes = r->min_bytes < f->max_bytes ? r->min_bytes : f->max_bytes;
+}
+
+void api_fetch(struct call *call)
+{
+	const struct fetch_request *r = call->request;
+	struct fetch *f = arena_zalloc(&call->arena, sizeof(*f));
+	int16_t error;
+
+	if (!f) {
+		call_close(call);
+		return;
+	}
+	call->user = f;
+	f->call = call;
+	f->end = &f->first;
+	f->uses_topic_ids = call->version >= 13;
+	f->replica_id = call->version < 15 ? r->replica_id : r->replica_state.replica_id;
+	f->isolation = f->replica_id >= 0 || f->replica_id == FETCH_FUTURE_REPLICA ? FETCH_LOG_END
+	               : r->isolation_level                                        ? FETCH_COMMITTED
+	                                    : FETCH_HIGH_WATERMARK;
+	set_limits(f, r);
+	if (r->isolation_level < 0 || r->isolation_level > 1) {
+		fetch_answer_error(f, WIRE_INVALID_REQUEST, r->session_id, call->version < 13);
+		return;
+	}
+	error = fetch_open_session(f);
+	if (error)
+		fetch_answer_error(f, error, FETCH_SESSION_NONE, false);
+	else if (!table_init(f, r))
+		give_up(f, call_close);
+	else
+		take_on(call);
+}
