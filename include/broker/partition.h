@@ -87,7 +87,6 @@ struct partition {
 	struct partition_append *deferred; /* by last offset: acks=all, not committed yet */
 	struct partition_append **deferred_end;
 	struct topic_settings *settings;
-	bool is_open;   /* or never will be: the strand runs */
 	bool is_leader; /* the facts' role */
 	bool is_dying;
 	struct partition_attachment *attached; /* NULL: nothing; set before it is opened */
@@ -99,7 +98,6 @@ struct partition {
 	int parked_on;         /* reactor, while it is opened */
 	bool is_new;           /* its directory may be missing */
 	uint32_t open_tries;
-	struct work open_work;
 	struct mail mail;
 	struct mail wanted;
 	struct list link;

@@ -41,6 +41,8 @@ struct strand {
 enum { STRAND_RUN_ITEMS = 64, STRAND_RUN_BYTES = 256 * 1024, STRAND_RUN_US = 200 };
 
 void strand_init(struct strand *s, enum settled (*settle)(struct strand *self));
+/* Before anybody else sees it: it begins parked, and work collects until strand_unpark(). */
+void strand_init_parked(struct strand *s, enum settled (*settle)(struct strand *self));
 void strand_post(struct strand *s, struct work *work); /* reactor */
 
 /*

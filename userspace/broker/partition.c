@@ -79,7 +79,7 @@ struct partition *partition_new(struct partitions *registry, struct uuid topic_i
 	struct buf name = { 0 };
 
 	object_init(&p->object, on_unreferenced);
-	strand_init(&p->strand, settle);
+	strand_init_parked(&p->strand, settle);
 	p->topic_id = topic_id;
 	p->topic = (struct str){ str_dup(topic), topic.size };
 	p->index = index;
@@ -345,8 +345,6 @@ static enum settled settle(struct strand *strand)
 	struct partition *p = container_of(strand, struct partition, strand);
 	enum settled answer = SETTLED;
 
-	if (!p->is_open)
-		return SETTLED_PARKED;
 	if (p->log && partition_facts(p)->role != PARTITION_GONE)
 		return log_settle(p->log);
 	if (p->log && p->is_dying) {
@@ -386,7 +384,6 @@ void partition_opened(struct partition *p, struct log *log, struct log_mark stab
 		log_mark_publish(&p->last_stable, stable);
 	}
 	publish(p, old, log ? PARTITION_FOLLOWER : PARTITION_OFFLINE);
-	p->is_open = true;
 	strand_unpark(&p->strand);
 }
 

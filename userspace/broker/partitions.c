@@ -179,14 +179,6 @@ static struct found_log *take_found(struct partitions *p, struct str name, struc
 	return NULL;
 }
 
-/* First of all in its strand: it parks there, and what the image says of it waits. */
-static void post_opening(struct partition *part)
-{
-	partition_get(part); /* until it is opened */
-	part->open_work = (struct work){ .run = partitions_open_log };
-	strand_post(&part->strand, &part->open_work);
-}
-
 static void make(struct edit *e, const struct image_partition *image)
 {
 	struct partitions *p = e->p;
@@ -206,7 +198,7 @@ static void make(struct edit *e, const struct image_partition *image)
 		p->options.attach(p->options.arg, part);
 	e->parts->part[image->index] = part;
 	atomic_fetch_add_explicit(&p->logs, 1, memory_order_relaxed);
-	post_opening(part);
+	partitions_open_log(part);
 }
 
 static void on_partition(void *arg, const struct image_partition *old,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening logs: a few at a time, wanted ones first.  A partition's strand is parked meanwhile; what
- * was posted to it runs when its log is there.
+ * Opening logs: a few at a time, wanted ones first.  A partition's strand begins parked; what is
+ * posted to it runs when its log is there.
  *
- *	strand		partitions_open_log(): parks, asks reactor 0
+ *	who makes it	partitions_open_log(): asks reactor 0
  *	reactor 0	takes it from the list, submits the job
  *	worker		makes the directory, or recovers what is in it
- *	reactor 0	counts; tells the reactor that parked the strand
+ *	reactor 0	counts; tells the reactor that made it
  *	that one	partition_opened(), and the strand goes on
  */
 #include <errno.h>
@@ -265,10 +265,9 @@ static void enlist(struct mail *mail)
 	partitions_open_more(p);
 }
 
-void partitions_open_log(struct work *work)
+void partitions_open_log(struct partition *part)
 {
-	struct partition *part = container_of(work, struct partition, open_work);
-
+	partition_get(part);
 	part->parked_on = reactor_self();
 	part->mail.run = enlist;
 	reactor_post(0, &part->mail);

@@ -125,8 +125,8 @@ void partitions_unpinned(struct partitions *p);
 
 /* ---- partitions_open.c ---- */
 
-/* In its strand, first of all: asks for the log to be opened. */
-void partitions_open_log(struct work *work);
+/* Of a new partition, whose strand is parked on this reactor: asks for its log to be opened. */
+void partitions_open_log(struct partition *part);
 /* reactor: somebody waits for it */
 void partitions_want(struct partition *part);
 /* The home of a new partition: `id` when it is one of ours, else the one with the fewest logs. */

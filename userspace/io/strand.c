@@ -16,6 +16,12 @@ void strand_init(struct strand *s, enum settled (*settle)(struct strand *self))
 	s->settle = settle;
 }
 
+void strand_init_parked(struct strand *s, enum settled (*settle)(struct strand *self))
+{
+	strand_init(s, settle);
+	atomic_init(&s->top, &bottom);
+}
+
 void strand_post(struct strand *s, struct work *work)
 {
 	struct work *top = atomic_load_explicit(&s->top, memory_order_relaxed);
