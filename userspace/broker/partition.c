@@ -133,7 +133,7 @@ int16_t partition_error(const struct partition_facts *facts, int32_t current_lea
 		return WIRE_UNKNOWN_TOPIC_OR_PARTITION;
 	if (facts->role == PARTITION_OFFLINE)
 		return WIRE_KAFKA_STORAGE_ERROR;
-	if (current_leader_epoch >= 0 && current_leader_epoch < facts->leader_epoch)
+	if (current_leader_epoch != -1 && current_leader_epoch < facts->leader_epoch)
 		return WIRE_FENCED_LEADER_EPOCH;
 	if (current_leader_epoch > facts->leader_epoch)
 		return WIRE_UNKNOWN_LEADER_EPOCH;

@@ -44,7 +44,7 @@ struct epoch_entry epoch_cache_end(const struct epoch_cache *c, int32_t epoch,
 {
 	size_t above = 0;
 
-	if (epoch < 0 || !c->count)
+	if (epoch == -1 || !c->count)
 		return (struct epoch_entry){ -1, -1 };
 	if (epoch == c->entry[c->count - 1].epoch)
 		return (struct epoch_entry){ epoch, log_end_offset };

@@ -61,7 +61,8 @@ static bool add_leader(struct answer *a, const struct fetch_item *item,
 			p->current_leader.leader_epoch = known->leader_epoch;
 		}
 	}
-	return add_endpoint(a, p->current_leader.leader_id);
+	/* A broker knows the others. */
+	return a->fetch->replica_id >= 0 || add_endpoint(a, p->current_leader.leader_id);
 }
 
 /* ---- one partition ---- */
@@ -273,6 +274,7 @@ static bool fail_partitions(struct call *call, int16_t error, struct fetch_respo
 				.diverging_epoch = { -1, -1 },
 				.current_leader = { -1, -1 },
 				.snapshot_id = { -1, -1 },
+				.aborted_transactions = WIRE_EMPTY,
 				.preferred_read_replica = -1,
 				.records = { .data = WIRE_EMPTY },
 			};

@@ -20,6 +20,7 @@ void fetch_fail(struct fetch *f, struct fetch_item *item, int16_t error)
 {
 	item->error = error;
 	item->has_more = true;
+	item->is_filtered = false;
 	item->size = 0;
 	item->high_watermark = -1;
 	item->last_stable = -1;
@@ -32,6 +33,8 @@ static void fail_unknown(struct fetch *f, struct fetch_item *item, int16_t error
 {
 	item->error = error;
 	item->is_unknown = true;
+	item->is_filtered =
+		true; /* Kafka answers it with an empty list, and other errors with null */
 	item->has_more = true;
 	f->unknown_count++;
 }
