@@ -147,7 +147,7 @@ run-tests: tests
 	$(Q)O=$(O) selftests/run all $(UNIT) $(STRESS) $(SIM) \
 		$(wildcard selftests/crash/test_*.sh selftests/compat/test_*.sh)
 
-C_FILES = $(shell find include userspace bpf selftests tools -name '*.[ch]')
+C_FILES = $(shell find $(wildcard include userspace bpf selftests tools) -name '*.[ch]')
 format:
 	$(Q)clang-format -i $(C_FILES)
 format-check:
