@@ -71,7 +71,8 @@ struct config_dynamic {
 
 /*
  * What `base` is (dynamic parts forgotten) with these dynamic configs over its file.  Those that
- * are not dynamic, or have no good value, are left out and reported as warnings.
+ * are not dynamic, or have no good value, are left out and reported as warnings; where they do not
+ * fit together it is `base` itself.
  */
 struct config *config_update(const struct config *base, const struct config_dynamic *dynamic,
                              struct config_report *report);

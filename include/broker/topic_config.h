@@ -34,7 +34,10 @@ struct topic_config {
 void topic_config_build(const struct config *broker, struct config_layer topic,
                         struct topic_config *ret);
 
-/* Effective configs of a group (GroupConfig.fromProps over extractGroupConfigMap). */
+/*
+ * Effective configs of a group: its own, within the broker's bounds, over the broker's
+ * (GroupConfig.fromProps over extractGroupConfigMap, GroupConfig.evaluate).
+ */
 struct group_config {
 	int32_t consumer_session_timeout_ms;
 	int32_t consumer_heartbeat_interval_ms;

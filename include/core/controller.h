@@ -54,7 +54,8 @@ struct controller_config_rules {
 	/*
 	 * The value an unset config has: of a topic "cleanup.policy" the broker's own
 	 * log.cleanup.policy...  data NULL when the name is unknown or has no default.  `image`
-	 * gives the dynamic broker configs.
+	 * gives the dynamic broker configs; NULL: the default of the key itself, whatever the
+	 * broker has.
 	 */
 	struct str (*effective)(void *arg, struct arena *arena, const struct image *image,
 	                        enum image_resource_type type, struct str resource_name,

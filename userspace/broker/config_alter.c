@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "broker/config_admin.h"
+#include "config_private.h"
 #include "core/config_list.h"
 #include "wire/errors.h"
 
@@ -70,12 +71,15 @@ static bool has_duplicates(struct arena *arena, const struct resource *r)
 	return twice;
 }
 
+/* No more of them than a message is worth. */
+enum { NULL_NAMES_BYTES_MAX = 1024 };
+
 static struct str null_names(struct arena *arena, const struct resource *r)
 {
 	struct buf names = { 0 };
 	struct str message = { NULL, 0 };
 
-	for (uint32_t i = 0; i < r->change_count; i++)
+	for (uint32_t i = 0; i < r->change_count && names.size < NULL_NAMES_BYTES_MAX; i++)
 		if (r->change[i].op != CONFIG_DELETE && !r->change[i].value.data)
 			buf_printf(&names, "%s%.*s", names.size ? ", " : "",
 			           STR_ARG(r->change[i].name));
@@ -102,23 +106,31 @@ static struct config_pair *find_pair(struct config_pair *pair, uint32_t count, s
 	return NULL;
 }
 
+static struct config_admin_verdict refuse(struct str message)
+{
+	return (struct config_admin_verdict){ .error = WIRE_INVALID_CONFIG, .message = message };
+}
+
+/* ConfigAdminManager.prepareIncrementalConfigs: what is not set begins with the default. */
 static struct config_admin_verdict apply_list(const struct config_admin *a,
                                               const struct alteration *change, struct str *value)
 {
-	struct controller_config_rules rules = config_controller_rules(a->config);
-	bool append = change->op == CONFIG_APPEND;
+	int id = config_find(CONFIG_SCOPE_BROKER, change->name);
+	const struct config_key *key = id < 0 ? NULL : &config_table(CONFIG_SCOPE_BROKER).key[id];
 
-	if (!config_is_list(IMAGE_RESOURCE_BROKER, change->name))
-		return (struct config_admin_verdict){
-			.error = WIRE_INVALID_CONFIG,
-			.message = arena_printf(
-				a->arena, "Config value %s is not allowed for config key: %.*s",
-				append ? "append" : "subtract", STR_ARG(change->name)),
-		};
-	if (!value->data)
-		*value = rules.effective(rules.arg, a->arena, NULL, IMAGE_RESOURCE_BROKER,
-		                         (struct str){ NULL, 0 }, change->name);
-	*value = config_list_apply(a->arena, change->op, *value, change->value);
+	if (!key || key->flags & CONFIG_QUOTA)
+		return refuse(
+			arena_printf(a->arena, "Unknown config name: %.*s", STR_ARG(change->name)));
+	if (key->type != CONFIG_TYPE_LIST)
+		return refuse(arena_printf(a->arena,
+		                           "Config value %s is not allowed for config key: %.*s",
+		                           change->op == CONFIG_APPEND ? "append" : "subtract",
+		                           STR_ARG(change->name)));
+	if (change->value.size > CONFIG_VALUE_BYTES_MAX)
+		return refuse(STR("The configuration value cannot be added because it exceeds the "
+		                  "maximum value size of 32767 bytes."));
+	*value = config_list_apply(a->arena, change->op,
+	                           value->data ? *value : str_of(key->default_text), change->value);
 	return forwarded();
 }
 
@@ -127,14 +139,15 @@ static struct config_admin_verdict apply_changes(const struct config_admin *a,
                                                  const struct resource *r, struct config_pair *pair,
                                                  uint32_t *count)
 {
+	for (uint32_t i = 0; i < r->change_count; i++)
+		if (r->change[i].op < CONFIG_SET || r->change[i].op > CONFIG_SUBTRACT)
+			return invalid(arena_printf(a->arena, "Unknown operations type %d",
+			                            r->change[i].op));
 	for (uint32_t i = 0; i < r->change_count; i++) {
 		const struct alteration *change = &r->change[i];
 		struct config_pair *at = find_pair(pair, *count, change->name);
 		struct config_admin_verdict v = forwarded();
 
-		if (change->op < CONFIG_SET || change->op > CONFIG_SUBTRACT)
-			return invalid(
-				arena_printf(a->arena, "Unknown operations type %d", change->op));
 		if (!at) {
 			at = &pair[(*count)++];
 			*at = (struct config_pair){ .name = change->name };
@@ -160,18 +173,21 @@ static struct config_admin_verdict check_broker(const struct config_admin *a,
 	struct config_layer layer = { NULL, 0 };
 	struct config_admin_verdict v;
 	struct config_pair *pair;
+	struct arena own;
 	uint32_t count = 0;
 	uint32_t kept = 0;
 
 	if (r->change_count > BROKER_CHANGES_MAX)
 		return invalid(STR("Too many configs for one broker"));
+	arena_init(&own, SIZE_MAX / 2);
 	if (!r->is_whole)
-		layer = config_layer_of(a->image, IMAGE_RESOURCE_BROKER, r->name, a->arena);
+		layer = config_good_layer(a->image, r->name, &own);
 	pair = arena_array(a->arena, (size_t)layer.count + r->change_count, sizeof(*pair));
+	for (uint32_t i = 0; pair && i < layer.count; i++)
+		pair[count++] = layer.pair[i];
+	arena_fini(&own);
 	if (!pair)
 		return (struct config_admin_verdict){ .error = WIRE_UNKNOWN_SERVER_ERROR };
-	for (uint32_t i = 0; i < layer.count; i++)
-		pair[count++] = layer.pair[i];
 	v = apply_changes(a, r, pair, &count);
 	if (v.error)
 		return v;

@@ -149,6 +149,32 @@ static void add_entry(struct describe *d, const struct config_key *key, struct s
 	};
 }
 
+/*
+ * Names of a resource that the table does not know, from a metadata log of another version: what
+ * they hold may be a secret (`hide`).
+ */
+static void add_unknown(struct describe *d, enum config_scope scope, struct config_layer layer,
+                        int8_t source, bool hide)
+{
+	for (uint32_t i = 0; i < layer.count; i++) {
+		struct config_pair pair = layer.pair[i];
+		struct synonyms s = { NULL, 0, hide };
+
+		if (config_find(scope, pair.name) >= 0)
+			continue;
+		s = with_own(d, s, pair.name, pair.value, source);
+		d->entry[d->count++] = (struct config_entry){
+			.name = pair.name,
+			.value = hide ? (struct str){ NULL, 0 } : pair.value,
+			.synonym = s.item,
+			.synonym_count = s.count,
+			.source = source,
+			.type = CONFIG_TYPE_UNKNOWN,
+			.is_sensitive = hide,
+		};
+	}
+}
+
 /* ---- topics ---- */
 
 static void describe_topic_key(struct describe *d, struct config_layer topic, int id)
@@ -182,9 +208,10 @@ struct config_entries config_describe_topic(const struct config *c, struct confi
 {
 	struct describe d;
 
-	describe_begin(&d, c, TOPIC_CONFIG_COUNT);
+	describe_begin(&d, c, TOPIC_CONFIG_COUNT + topic.count);
 	for (int id = 0; id < TOPIC_CONFIG_COUNT; id++)
 		describe_topic_key(&d, topic, id);
+	add_unknown(&d, CONFIG_SCOPE_TOPIC, topic, CONFIG_SOURCE_TOPIC, true);
 	return describe_end(&d, arena);
 }
 
@@ -294,9 +321,10 @@ struct config_entries config_describe_group(const struct config *c, struct confi
 {
 	struct describe d;
 
-	describe_begin(&d, c, GROUP_CONFIG_COUNT);
+	describe_begin(&d, c, GROUP_CONFIG_COUNT + group.count);
 	for (int id = 0; id < GROUP_CONFIG_COUNT; id++)
 		describe_group_key(&d, group, id);
+	add_unknown(&d, CONFIG_SCOPE_GROUP, group, CONFIG_SOURCE_GROUP, true);
 	return describe_end(&d, arena);
 }
 
@@ -305,7 +333,7 @@ struct config_entries config_describe_client_metrics(struct config_layer layer, 
 	struct config_table table = config_table(CONFIG_SCOPE_CLIENT_METRICS);
 	struct describe d;
 
-	describe_begin(&d, NULL, table.count);
+	describe_begin(&d, NULL, table.count + layer.count);
 	for (uint32_t id = 0; id < table.count; id++) {
 		struct str name = str_of(table.key[id].name);
 		struct str given = config_layer_value(layer, name);
@@ -321,5 +349,6 @@ struct config_entries config_describe_client_metrics(struct config_layer layer, 
 		}
 		add_entry(&d, &table.key[id], value.text, s, false);
 	}
+	add_unknown(&d, CONFIG_SCOPE_CLIENT_METRICS, layer, CONFIG_SOURCE_CLIENT_METRICS, false);
 	return describe_end(&d, arena);
 }

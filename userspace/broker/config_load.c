@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "broker/properties.h"
 #include "config_private.h"
@@ -37,14 +38,6 @@ static struct config *config_new(void)
 	object_init(&c->object, config_free);
 	arena_init(&c->arena, SIZE_MAX / 2);
 	return c;
-}
-
-static struct config_given *find_unsorted(struct config_givens *g, struct str name)
-{
-	for (uint32_t i = 0; i < g->count; i++)
-		if (str_eq(g->item[i].name, name))
-			return &g->item[i];
-	return NULL;
 }
 
 /* At the end; the texts are copied. */
@@ -200,8 +193,19 @@ static struct config_layer copy_layer(struct config *c, struct config_layer laye
 	return (struct config_layer){ pair, layer.count };
 }
 
+static struct config_given *find_mapped(const struct map *map, struct str name)
+{
+	for (struct map_node *n = map_first(map, hash_str(name)); n; n = map_next(n)) {
+		struct config_given *given = container_of(n, struct config_given, node);
+
+		if (str_eq(given->name, name))
+			return given;
+	}
+	return NULL;
+}
+
 /* DynamicBrokerConfig.overrideProps: a key puts its synonyms out of force. */
-static void override_with(struct config *c, struct config_layer layer)
+static void override_with(struct config *c, struct map *map, struct config_layer layer)
 {
 	struct config_givens *g = &c->given;
 
@@ -210,15 +214,40 @@ static void override_with(struct config *c, struct config_layer layer)
 			config_broker_synonyms(layer.pair[i].name, false, &c->arena);
 
 		for (uint32_t j = 0; j < names.count; j++) {
-			struct config_given *there = find_unsorted(g, names.item[j]);
+			struct config_given *there = find_mapped(map, names.item[j]);
 
-			if (there)
-				*there = g->item[--g->count];
+			if (!there)
+				continue;
+			map_remove(map, &there->node);
+			there->is_dead = true;
 		}
 		append_given(c, g,
 		             (struct config_given){ .name = layer.pair[i].name,
 		                                    .value = layer.pair[i].value });
+		map_insert(map, &g->item[g->count - 1].node, hash_str(layer.pair[i].name));
 	}
+}
+
+/* c->given: what is fixed, with the layers over it. */
+static void merge_layers(struct config *c)
+{
+	struct config_givens *g = &c->given;
+	struct map map = { 0 };
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < c->fixed.count; i++) {
+		g->item[g->count] = c->fixed.item[i];
+		map_insert(&map, &g->item[g->count].node, hash_str(g->item[g->count].name));
+		g->count++;
+	}
+	override_with(c, &map, c->cluster);
+	override_with(c, &map, c->broker);
+	map_fini(&map);
+	for (uint32_t i = 0; i < g->count; i++)
+		if (!g->item[i].is_dead)
+			g->item[kept++] = g->item[i];
+	g->count = kept;
+	qsort(g->item, g->count, sizeof(*g->item), compare_given);
 }
 
 struct config *config_assemble(const struct config *base, const struct config_dynamic *dynamic)
@@ -234,13 +263,10 @@ struct config *config_assemble(const struct config *base, const struct config_dy
 
 		given.file = given.line ? c->file : given.file;
 		append_given(c, &c->fixed, given);
-		c->given.item[c->given.count++] = c->fixed.item[i];
 	}
 	c->broker = copy_layer(c, dynamic->broker);
 	c->cluster = copy_layer(c, dynamic->cluster);
-	override_with(c, c->cluster);
-	override_with(c, c->broker);
-	qsort(c->given.item, c->given.count, sizeof(*c->given.item), compare_given);
+	merge_layers(c);
 	return c;
 }
 
@@ -287,7 +313,7 @@ static const char *why_not_dynamic(const struct config_pair *pair, bool per_brok
 	return NULL;
 }
 
-static struct config_layer filter(struct config_layer layer, bool per_broker, struct arena *arena,
+struct config_layer config_filter(struct config_layer layer, bool per_broker, struct arena *arena,
                                   struct config_report *report)
 {
 	struct config_pair *kept = config_alloc(arena, layer.count, sizeof(*kept));
@@ -301,11 +327,51 @@ static struct config_layer filter(struct config_layer layer, bool per_broker, st
 			kept[count++] = layer.pair[i];
 			continue;
 		}
+		if (!report)
+			continue;
 		report->warnings++;
 		buf_printf(&report->text, "warning: dynamic config %.*s is left out: %s%.*s\n",
 		           STR_ARG(layer.pair[i].name), reason, STR_ARG(why));
 	}
 	return (struct config_layer){ kept, count };
+}
+
+/* GroupCoordinatorConfig.clampDynamicConfigs: these stay within bounds that may have changed. */
+static void clamp(struct config *c, const struct config *base, struct config_report *report)
+{
+	static const struct {
+		uint16_t value;
+		uint16_t low;
+		uint16_t high;
+	} bounds[] = {
+		{ CONFIG_GROUP_CONSUMER_ASSIGNMENT_INTERVAL_MS,
+		  CONFIG_GROUP_CONSUMER_MIN_ASSIGNMENT_INTERVAL_MS,
+		  CONFIG_GROUP_CONSUMER_MAX_ASSIGNMENT_INTERVAL_MS },
+		{ CONFIG_GROUP_SHARE_ASSIGNMENT_INTERVAL_MS,
+		  CONFIG_GROUP_SHARE_MIN_ASSIGNMENT_INTERVAL_MS,
+		  CONFIG_GROUP_SHARE_MAX_ASSIGNMENT_INTERVAL_MS },
+		{ CONFIG_GROUP_STREAMS_ASSIGNMENT_INTERVAL_MS,
+		  CONFIG_GROUP_STREAMS_MIN_ASSIGNMENT_INTERVAL_MS,
+		  CONFIG_GROUP_STREAMS_MAX_ASSIGNMENT_INTERVAL_MS },
+	};
+
+	for (size_t i = 0; i < array_count(bounds); i++) {
+		struct str name =
+			str_of(config_table(CONFIG_SCOPE_BROKER).key[bounds[i].value].name);
+		struct config_given *given =
+			(struct config_given *)config_givens_find(&c->given, name); /* c is ours */
+		int32_t low = config_int(base, bounds[i].low);
+		int32_t high = config_int(base, bounds[i].high);
+		int64_t value;
+
+		if (!given || !config_parse_long(config_trim(given->value), &value) ||
+		    (value >= low && value <= high))
+			continue;
+		given->value = arena_printf(&c->arena, "%d", value < low ? low : high);
+		report->warnings++;
+		buf_printf(&report->text, "warning: dynamic config %.*s=%lld is taken for %.*s\n",
+		           STR_ARG(name), (long long)value, STR_ARG(given->value));
+	}
 }
 
 struct config *config_update(const struct config *base, const struct config_dynamic *dynamic,
@@ -316,10 +382,11 @@ struct config *config_update(const struct config *base, const struct config_dyna
 	struct arena arena;
 
 	arena_init(&arena, SIZE_MAX / 2);
-	good.broker = filter(dynamic->broker, true, &arena, report);
-	good.cluster = filter(dynamic->cluster, false, &arena, report);
+	good.broker = config_filter(dynamic->broker, true, &arena, report);
+	good.cluster = config_filter(dynamic->cluster, false, &arena, report);
 	to.c = config_assemble(base, &good);
 	arena_fini(&arena);
+	clamp(to.c, base, report);
 	config_resolve(&to);
 	if (!to.first.data)
 		return to.c;

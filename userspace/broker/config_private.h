@@ -3,6 +3,7 @@
 #define BROKER_CONFIG_PRIVATE_H
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/pmap.h"
 #include "broker/config.h"
 #include "broker/config_describe.h"
@@ -51,6 +52,8 @@ struct config_given {
 	uint32_t line;    /* 0: not from a file */
 	uint32_t order;   /* of two of the same name the later counts */
 	bool is_copy;     /* node.id of broker.id, or the other way round */
+	bool is_dead;     /* while layers are merged */
+	struct map_node node;
 };
 
 struct config_givens { /* sorted by name, each name once */
@@ -135,7 +138,28 @@ void config_check_supported(struct config_complaints *to);
  * values and between them; values that are wrong have their default.
  */
 struct config *config_assemble(const struct config *base, const struct config_dynamic *dynamic);
+/* What of a layer may be dynamic and has good values (DynamicBrokerConfig.fromPersistentProps). */
+struct config_layer config_filter(struct config_layer layer, bool per_broker, struct arena *arena,
+                                  struct config_report *report);
+/* Those of a broker, or of the empty name, in an image. */
+struct config_layer config_good_layer(const struct image *image, struct str broker_name,
+                                      struct arena *arena);
 void config_resolve(struct config_complaints *to);
+
+/* One question whether configs are good: the layer, and where the answer goes. */
+struct validation {
+	const struct config *c;
+	struct config_layer layer;
+	struct arena arena; /* without a limit, for what is parsed */
+	struct arena *out;
+	int16_t error;
+	struct str message;
+};
+/* Sets the answer; false. */
+bool validation_refuse(struct validation *v, int16_t error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same layer; it must be sorted. */
+struct config_layer validation_layer(struct config_layer layer);
 
 /* Of a topic's config the broker keys that stand in for it, by precedence; id -1 ends. */
 struct config_topic_synonym {

@@ -20,12 +20,14 @@ static enum config_scope scope_of(enum image_resource_type type)
 	}
 }
 
+/* KafkaRaftServer.configSchema knows of the lists of brokers and topics only. */
 bool config_is_list(enum image_resource_type type, struct str name)
 {
 	enum config_scope scope = scope_of(type);
 	int id = config_find(scope, name);
 
-	return id >= 0 && config_table(scope).key[id].type == CONFIG_TYPE_LIST;
+	return (scope == CONFIG_SCOPE_BROKER || scope == CONFIG_SCOPE_TOPIC) && id >= 0 &&
+	       config_table(scope).key[id].type == CONFIG_TYPE_LIST;
 }
 
 struct config_layer config_layer_of(const struct image *image, enum image_resource_type type,
@@ -49,6 +51,13 @@ struct config_layer config_layer_of(const struct image *image, enum image_resour
 		pair[count++] = (struct config_pair){ it.entry.key, value->text };
 	}
 	return (struct config_layer){ pair, count };
+}
+
+struct config_layer config_good_layer(const struct image *image, struct str broker_name,
+                                      struct arena *arena)
+{
+	return config_filter(config_layer_of(image, IMAGE_RESOURCE_BROKER, broker_name, arena),
+	                     broker_name.size > 0, arena, NULL);
 }
 
 static int compare_pair(const void *a, const void *b)
@@ -152,6 +161,8 @@ static struct str rules_effective(void *arg, struct arena *arena, const struct i
 	(void)resource_name;
 	if (id < 0)
 		return (struct str){ NULL, 0 };
+	if (!image)
+		return str_of(config_table(scope).key[id].default_text);
 	arena_init(&own, SIZE_MAX / 2);
 	c = is_touched(arg, image, scope, id) ? with_dynamic(arg, image, &own) : config_get(arg);
 	if (scope == CONFIG_SCOPE_TOPIC)

@@ -262,6 +262,22 @@ void config_group_default(const struct config *c, enum group_config_id id, struc
 		config_parse_default(&config_table(CONFIG_SCOPE_GROUP).key[id], arena, ret);
 }
 
+/* GroupConfig.evaluate: what a group was given stays within the broker's bounds, as they are now.
+ */
+static int32_t bounded(struct effective *e, int id, enum config_id low, enum config_id high)
+{
+	const struct config_key *key = &config_table(CONFIG_SCOPE_GROUP).key[id];
+	int64_t value = number_of(e, id);
+
+	if (!config_layer_value(e->own, str_of(key->name)).data)
+		return (int32_t)value;
+	if (low != CONFIG_COUNT && value < config_int(e->broker, low))
+		value = config_int(e->broker, low);
+	if (value > config_int(e->broker, high))
+		value = config_int(e->broker, high);
+	return (int32_t)value;
+}
+
 void group_config_build(const struct config *broker, struct config_layer group,
                         struct group_config *ret)
 {
@@ -271,26 +287,32 @@ void group_config_build(const struct config *broker, struct config_layer group,
 
 	arena_init(&e.arena, SIZE_MAX / 2);
 #define NUMBER(id) (int32_t) number_of(&e, GROUP_CONFIG_##id)
+#define BOUNDED(group, what)                                                                       \
+	bounded(&e, GROUP_CONFIG_##group##_##what, CONFIG_GROUP_##group##_MIN_##what,              \
+	        CONFIG_GROUP_##group##_MAX_##what)
 	*ret = (struct group_config){
-		.consumer_session_timeout_ms = NUMBER(CONSUMER_SESSION_TIMEOUT_MS),
-		.consumer_heartbeat_interval_ms = NUMBER(CONSUMER_HEARTBEAT_INTERVAL_MS),
-		.consumer_assignment_interval_ms = NUMBER(CONSUMER_ASSIGNMENT_INTERVAL_MS),
-		.share_session_timeout_ms = NUMBER(SHARE_SESSION_TIMEOUT_MS),
-		.share_heartbeat_interval_ms = NUMBER(SHARE_HEARTBEAT_INTERVAL_MS),
-		.share_assignment_interval_ms = NUMBER(SHARE_ASSIGNMENT_INTERVAL_MS),
-		.share_record_lock_duration_ms = NUMBER(SHARE_RECORD_LOCK_DURATION_MS),
-		.share_delivery_count_limit = NUMBER(SHARE_DELIVERY_COUNT_LIMIT),
-		.share_partition_max_record_locks = NUMBER(SHARE_PARTITION_MAX_RECORD_LOCKS),
+		.consumer_session_timeout_ms = BOUNDED(CONSUMER, SESSION_TIMEOUT_MS),
+		.consumer_heartbeat_interval_ms = BOUNDED(CONSUMER, HEARTBEAT_INTERVAL_MS),
+		.consumer_assignment_interval_ms = BOUNDED(CONSUMER, ASSIGNMENT_INTERVAL_MS),
+		.share_session_timeout_ms = BOUNDED(SHARE, SESSION_TIMEOUT_MS),
+		.share_heartbeat_interval_ms = BOUNDED(SHARE, HEARTBEAT_INTERVAL_MS),
+		.share_assignment_interval_ms = BOUNDED(SHARE, ASSIGNMENT_INTERVAL_MS),
+		.share_record_lock_duration_ms = BOUNDED(SHARE, RECORD_LOCK_DURATION_MS),
+		.share_delivery_count_limit = BOUNDED(SHARE, DELIVERY_COUNT_LIMIT),
+		.share_partition_max_record_locks = BOUNDED(SHARE, PARTITION_MAX_RECORD_LOCKS),
 		.share_read_committed =
 			str_eq(effective(&e, GROUP_CONFIG_SHARE_ISOLATION_LEVEL).text,
 		               STR("read_committed")),
 		.share_renew_acknowledge = NUMBER(SHARE_RENEW_ACKNOWLEDGE_ENABLE),
-		.streams_session_timeout_ms = NUMBER(STREAMS_SESSION_TIMEOUT_MS),
-		.streams_heartbeat_interval_ms = NUMBER(STREAMS_HEARTBEAT_INTERVAL_MS),
-		.streams_assignment_interval_ms = NUMBER(STREAMS_ASSIGNMENT_INTERVAL_MS),
+		.streams_session_timeout_ms = BOUNDED(STREAMS, SESSION_TIMEOUT_MS),
+		.streams_heartbeat_interval_ms = BOUNDED(STREAMS, HEARTBEAT_INTERVAL_MS),
+		.streams_assignment_interval_ms = BOUNDED(STREAMS, ASSIGNMENT_INTERVAL_MS),
 		.streams_initial_rebalance_delay_ms = NUMBER(STREAMS_INITIAL_REBALANCE_DELAY_MS),
-		.streams_num_standby_replicas = NUMBER(STREAMS_NUM_STANDBY_REPLICAS),
+		.streams_num_standby_replicas =
+			bounded(&e, GROUP_CONFIG_STREAMS_NUM_STANDBY_REPLICAS, CONFIG_COUNT,
+		                CONFIG_GROUP_STREAMS_MAX_STANDBY_REPLICAS),
 	};
+#undef BOUNDED
 #undef NUMBER
 	(void)config_parse_offset_reset(effective(&e, GROUP_CONFIG_SHARE_AUTO_OFFSET_RESET).text,
 	                                &kind, &ms); /* it is good: it was parsed */
@@ -301,67 +323,104 @@ void group_config_build(const struct config *broker, struct config_layer group,
 
 /* ---- share.auto.offset.reset ---- */
 
+/* A sign, over which *s goes. */
+static int take_sign(struct str *s)
+{
+	int sign = s->size && s->data[0] == '-' ? -1 : 1;
+
+	if (s->size && (s->data[0] == '-' || s->data[0] == '+')) {
+		s->data++;
+		s->size--;
+	}
+	return sign;
+}
+
+/* Digits, over which *s goes; false: none, or too many. */
+static bool take_digits(struct str *s, int64_t *ret)
+{
+	int64_t value = 0;
+	uint32_t i = 0;
+
+	for (; i < s->size && s->data[i] >= '0' && s->data[i] <= '9'; i++)
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, s->data[i] - '0', &value))
+			return false;
+	s->data += i;
+	s->size -= i;
+	*ret = value;
+	return i;
+}
+
+/* ".5" behind seconds: at most nine digits, of which three count. */
+static bool take_fraction(struct str *s, int64_t *ret_ms)
+{
+	uint32_t i = 1;
+	int64_t scale = 100;
+
+	*ret_ms = 0;
+	for (; i < s->size && s->data[i] >= '0' && s->data[i] <= '9'; i++) {
+		*ret_ms += (s->data[i] - '0') * scale;
+		scale /= 10;
+	}
+	s->data += i;
+	s->size -= i;
+	return i <= 10;
+}
+
+/* One of nD, nH, nM, n.nS: the unit must come behind *unit. */
+static bool take_part(struct str *s, int sign, uint32_t *unit, int64_t *sum)
+{
+	static const char names[] = "DHMS";
+	static const int64_t ms[] = { 24 * (int64_t)HOUR_MS, HOUR_MS, MINUTE_MS, 1000 };
+	int64_t fraction = 0;
+	int64_t number;
+	bool has_fraction;
+	uint32_t i = *unit;
+
+	sign *= take_sign(s);
+	if (!take_digits(s, &number))
+		return false;
+	has_fraction = s->size && (s->data[0] == '.' || s->data[0] == ',');
+	if (has_fraction && !take_fraction(s, &fraction))
+		return false;
+	while (i < 4 && !(s->size && (s->data[0] & ~0x20) == names[i]))
+		i++;
+	if (i == 4 || (has_fraction && i != 3) || (*unit == 0) != (i == 0) ||
+	    __builtin_mul_overflow(number, ms[i], &number) ||
+	    __builtin_add_overflow(number, fraction, &number) ||
+	    __builtin_add_overflow(*sum, sign * number, sum))
+		return false;
+	s->data++;
+	s->size--;
+	*unit = i + 1;
+	return true;
+}
+
 /* java.time.Duration: PnDTnHnMn.nS, any part left out but not all; not negative here. */
 static bool parse_duration(struct str s, int64_t *ret_ms)
 {
-	static const struct {
-		char unit;
-		int64_t ms;
-	} units[] = {
-		{ 'D', 24 * (int64_t)HOUR_MS },
-		{ 'H', HOUR_MS },
-		{ 'M', MINUTE_MS },
-		{ 'S', 1000 },
-	};
-	uint32_t i = 1;
-	size_t next = 0;
-	bool in_time = false;
-	bool any = false;
+	int sign = take_sign(&s);
+	uint32_t unit = 0;
 	int64_t sum = 0;
 
-	if (s.size < 3 || (s.data[0] | 0x20) != 'p')
+	if (s.size < 3 || (s.data[0] & ~0x20) != 'P')
 		return false;
-	while (i < s.size) {
-		int64_t number = 0;
-		int64_t milli = 0;
-		int64_t scale = 100;
-		bool fraction = false;
-		uint32_t start = i;
-
-		if (!in_time && (s.data[i] | 0x20) == 't') {
-			in_time = true;
-			next = next < 1 ? 1 : next;
-			if (++i == s.size)
-				return false;
-			continue;
-		}
-		for (; i < s.size && s.data[i] >= '0' && s.data[i] <= '9'; i++)
-			if (__builtin_mul_overflow(number, 10, &number) ||
-			    __builtin_add_overflow(number, s.data[i] - '0', &number))
-				return false;
-		if (i == start)
+	s.data++;
+	s.size--;
+	if ((s.data[0] & ~0x20) != 'T' && !take_part(&s, sign, &unit, &sum))
+		return false;
+	if (s.size) {
+		if ((s.data[0] & ~0x20) != 'T' || s.size == 1)
 			return false;
-		if (i < s.size && (s.data[i] == '.' || s.data[i] == ',')) {
-			fraction = true;
-			for (i++; i < s.size && s.data[i] >= '0' && s.data[i] <= '9'; i++) {
-				milli += (s.data[i] - '0') * scale;
-				scale /= 10;
-			}
-		}
-		while (next < array_count(units) && i < s.size &&
-		       units[next].unit != (s.data[i] & ~0x20))
-			next++;
-		if (i == s.size || next == array_count(units) || (next > 0) != in_time ||
-		    (fraction && units[next].unit != 'S') ||
-		    __builtin_mul_overflow(number, units[next].ms, &number) ||
-		    __builtin_add_overflow(sum, number + milli, &sum))
-			return false;
-		any = true;
-		next++;
-		i++;
+		s.data++;
+		s.size--;
+		unit = 1;
 	}
+	while (s.size)
+		if (!take_part(&s, sign, &unit, &sum))
+			return false;
 	*ret_ms = sum;
-	return any;
+	return sum >= 0;
 }
 
 bool config_parse_offset_reset(struct str text, int *ret_kind, int64_t *ret_ms)

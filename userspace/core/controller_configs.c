@@ -57,6 +57,15 @@ static bool is_blank(struct str s)
 	return true;
 }
 
+static struct verdict check_size(struct str value)
+{
+	if (value.size > CONFIG_VALUE_BYTES_MAX)
+		return verdict_of(WIRE_INVALID_CONFIG,
+		                  STR("The configuration value cannot be added because it exceeds "
+		                      "the maximum value size of 32767 bytes."));
+	return verdict_ok();
+}
+
 static struct verdict check_alteration(struct step *s, const struct outcome *o, struct str name,
                                        struct str value)
 {
@@ -78,11 +87,7 @@ static struct verdict check_alteration(struct step *s, const struct outcome *o, 
 		                  STR("The " CORDONED
 		                      " configuration value cannot be set because it "
 		                      "requires metadata.version >= 4.3-IV0"));
-	if (value.size > INT16_MAX)
-		return verdict_of(WIRE_INVALID_CONFIG,
-		                  STR("The configuration value cannot be added because it exceeds "
-		                      "the maximum value size of 32767 bytes."));
-	return verdict_ok();
+	return check_size(value);
 }
 
 static bool parse_id(struct str text, int32_t *ret)
@@ -230,6 +235,8 @@ static struct verdict change_list(struct step *s, int8_t type, const struct conf
 		return verdict_printf(s, WIRE_INVALID_CONFIG,
 		                      "Can't %s to key %.*s because its type is not LIST.",
 		                      op_name(change->op), STR_ARG(change->name));
+	if (change->value.size > CONFIG_VALUE_BYTES_MAX)
+		return check_size(change->value);
 	if (!old.data)
 		old = rules->effective(rules->arg, s->arena, NULL, (enum image_resource_type)type,
 		                       (struct str){ NULL, 0 }, change->name);
