@@ -91,6 +91,14 @@ static int make_directory(struct partition *part)
 	return -EAGAIN;
 }
 
+/* Checkpoints may speak of a log of this name: of one that was deleted. */
+static bool is_told_of(const struct log_home *home, const struct partition *part)
+{
+	return atomic_load(&home->has_doomed) ||
+	       log_offsets_find(&home->recovery_points, part->topic, part->index, -1) >= 0 ||
+	       log_offsets_find(&home->log_starts, part->topic, part->index, -1) >= 0;
+}
+
 static void run_open(struct job *job)
 {
 	struct open_job *j = container_of(job, struct open_job, job);
@@ -107,6 +115,8 @@ static void run_open(struct job *job)
 	partition_log_options(part, &o);
 	if (part->is_new) {
 		j->err = make_directory(part);
+		if (is_told_of(home, part))
+			o.recovery_point = INT64_MAX;
 	} else {
 		o.recovery_point =
 			log_offsets_find(&home->recovery_points, part->topic, part->index, 0);

@@ -198,6 +198,25 @@ static int drop_snapshots(struct opening *o)
 	return err;
 }
 
+/* -errno; a full disk must not keep a log from being opened: *ret_whole then is false. */
+static int settle_index(const struct view_segment *at, bool rebuilt, bool last, bool *ret_whole)
+{
+	struct segment_index *x = at->index;
+	int err = 0;
+
+	if (!last)
+		time_entry_add(&x->times, at->segment);
+	if (rebuilt || (!last && (x->offsets.written != index_count(&x->offsets) ||
+	                          x->times.written != index_count(&x->times)))) {
+		err = write_indexes(at->segment, x);
+		x->offsets.written = index_count(&x->offsets);
+		x->times.written = index_count(&x->times);
+		x->txns.written = index_count(&x->txns);
+	}
+	*ret_whole = !err;
+	return errno_is_full(err) ? 0 : err;
+}
+
 /* The index files of closed segments are whole, and their memory goes; the active one's stays. */
 static int settle_indexes(struct opening *o)
 {
@@ -205,20 +224,12 @@ static int settle_indexes(struct opening *o)
 
 	for (uint32_t i = 0; i < o->view->count && !err; i++) {
 		struct view_segment *at = &o->view->at[i];
-		struct segment_index *x = at->index;
 		bool last = i + 1 == o->view->count;
+		bool whole;
 
-		if (!last)
-			time_entry_add(&x->times, at->segment);
-		if (o->rebuilt[i] || (!last && (x->offsets.written != index_count(&x->offsets) ||
-		                                x->times.written != index_count(&x->times)))) {
-			err = write_indexes(at->segment, x);
-			x->offsets.written = index_count(&x->offsets);
-			x->times.written = index_count(&x->times);
-			x->txns.written = index_count(&x->txns);
-		}
-		if (!last) {
-			segment_index_put(x);
+		err = settle_index(at, o->rebuilt[i], last, &whole);
+		if (!last && whole) {
+			segment_index_put(at->index);
 			at->index = NULL;
 		}
 	}
@@ -269,6 +280,9 @@ static int load(struct opening *o)
 	atomic_store(&log->beside->has_limit, limit != INT64_MAX);
 	if (log->options.recovery_point > limit)
 		log->options.recovery_point = limit;
+	/* A checkpoint that is older than the limit may be of another log. */
+	if (log->options.start_offset > limit)
+		log->options.start_offset = limit;
 	if (!err)
 		err = open_segments(o);
 	if (!err && o->end < log->options.start_offset)
