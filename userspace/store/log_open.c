@@ -59,13 +59,16 @@ static int drop_from(struct opening *o, size_t first)
 }
 
 /*
- * After a power cut a file may be gone whose successors are there: above the recovery point offsets
- * that are missing between two segments are such a hole, below it compaction's.
+ * After a power cut a file, or its end, may be gone whose successors are there: above the recovery
+ * point offsets that are missing between two segments are such a hole, below it compaction's.
+ * Where none is missing, what was cut off is the rest of an append that failed (ENOSPC).
  */
-static bool is_hole(const struct opening *o, size_t i, int64_t end)
+static bool is_hole(const struct opening *o, size_t i, const struct measure *m)
 {
-	return is_suspect(o, i) && o->log->options.recovery == LOG_POWERLESS &&
-	       end >= o->log->options.recovery_point && end < next_base(o, i);
+	if (!is_suspect(o, i) || o->log->options.recovery != LOG_POWERLESS)
+		return false;
+	return m->end_offset < next_base(o, i) &&
+	       (m->cut_bytes || m->end_offset >= o->log->options.recovery_point);
 }
 
 static int open_segment(struct opening *o, size_t i)
@@ -95,7 +98,7 @@ static int open_segment(struct opening *o, size_t i)
 	o->view->at[o->view->count++] = (struct view_segment){ m.segment, m.index };
 	if (m.need_end)
 		o->end = m.end_offset;
-	if (!err && !last && (m.cut_bytes || is_hole(o, i, m.end_offset)))
+	if (!err && !last && is_hole(o, i, &m))
 		err = drop_from(o, i + 1);
 	return err;
 }
@@ -161,8 +164,11 @@ static int replay(struct opening *o)
 
 	/* What is suspect is learnt again: the file may be older than a cut. */
 	(void)epoch_cache_truncate_end(&log->epochs, limit);
-	/* No snapshot that can be read: all of it, rather than take a retry for new. */
-	r.producers_from = snapshot > start ? snapshot : start;
+	/*
+	 * No snapshot that can be read: all of it, rather than take a retry for new.  Batches below
+	 * the log start count as long as they are there.
+	 */
+	r.producers_from = snapshot > 0 ? snapshot : 0;
 	r.epochs_from = known ? o->suspect_from : 0;
 	r.end_offset = o->end;
 	log->last_snapshot_offset = snapshot > start ? snapshot : start;
