@@ -108,8 +108,8 @@ int log_create(struct dir *dir, const char *name, struct uuid topic_id) must_che
 int log_open(const struct log_options *options, struct log **ret,
              struct log_recovered *ret_recovered) must_check;
 /*
- * worker; nobody uses the log any more.  clean: index ends, producer snapshot, epochs are written,
- * so that one dir_syncfs() makes a clean shutdown of it.
+ * worker; nobody uses the log any more.  clean: index ends, producer snapshot, epochs are written;
+ * one dir_syncfs(), log_dir_checkpoint() and log_dir_end() then make a clean shutdown of it.
  */
 int log_close(struct log *log, bool clean) must_check;
 /* partition.metadata: the topic id.  -ENOENT, -EBADMSG. */

@@ -541,6 +541,8 @@ static bool stop_cleanly(void)
 	int err = log_close(the_log, true);
 
 	if (!err)
+		err = dir_syncfs(dir);
+	if (!err)
 		err = write_checkpoint(known->answered_end, known->answered_end, start);
 	if (!err)
 		err = log_dir_end(dir, 7);
