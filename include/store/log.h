@@ -102,8 +102,13 @@ struct log_recovered {
 	uint32_t indexes_rebuilt;
 };
 
-/* Directory and partition.metadata; nothing is synced, the first sync of the log does it. */
+/*
+ * Directory and partition.metadata; nothing is synced, the first sync of the log does it.  -EEXIST:
+ * there is such a directory.
+ */
 int log_create(struct dir *dir, const char *name, struct uuid topic_id) must_check;
+/* partition.metadata once more: a crash left none, or a torn one. */
+int log_identify(struct dir *dir, const char *name, struct uuid topic_id) must_check;
 /* -ENOENT: no such directory; -EBADMSG: files that contradict each other beyond repair; -errno. */
 int log_open(const struct log_options *options, struct log **ret,
              struct log_recovered *ret_recovered) must_check;
