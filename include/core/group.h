@@ -22,9 +22,13 @@
  * A step changes the state at once.  The caller appends the records and gives each answer when all
  * records so far, also those of earlier steps, are committed: an answer without records rests on
  * what was seen.  When an append fails the state is wrong: the caller frees the shard, loads
- *another one from the log and fails what it still owes with NOT_COORDINATOR.
+ * another one from the log and fails what it still owes with NOT_COORDINATOR.
  *
- * JoinGroup and SyncGroup may be answered by a later step: by others' requests or by the time.
+ * JoinGroup and SyncGroup may be answered by a later step: by others' requests or by the time. Each
+ * request is answered exactly once, unless GROUP_DETACHED says that nobody waits for it.
+ *
+ * Groups of the newer protocols (consumer, share, streams) are known by their records alone: they
+ *are kept, listed, and refused to classic members; their offsets are committed and fetched as any.
  */
 struct group_shard;
 
@@ -33,7 +37,13 @@ struct group_options {
 	int32_t session_ms_max;
 	int32_t initial_rebalance_delay_ms;
 	int32_t size_max;            /* group.max.size */
-	int32_t offset_metadata_max; /* offset.metadata.max.bytes */
+	int32_t offset_metadata_max; /* offset.metadata.max.bytes, in UTF-16 units as Kafka counts
+	                              */
+	/*
+	 * max.message.bytes of the partition: what would need a larger batch is refused with
+	 * UNKNOWN_SERVER_ERROR, as Kafka does.
+	 */
+	int32_t batch_bytes_max;
 	int64_t offsets_retention_ms;
 	int64_t retention_check_ms;                        /* offsets.retention.check.interval.ms */
 	void (*random)(void *arg, void *out, size_t size); /* member ids */
@@ -46,13 +56,18 @@ void group_shard_configure(struct group_shard *s, const struct group_options *op
 
 /* ---- loading ---- */
 
+enum { GROUP_NO_PRODUCER = -1 };
+
 /*
- * One record of the partition, in order; value.data NULL: a tombstone.  -EBADMSG: it contradicts
- * itself, and was left out.  Records of kinds that are not known here are kept as they are, and
- * never tombstoned.
+ * One record of the partition, in order; value.data NULL: a tombstone.  producer_id is that of a
+ * transactional batch, else GROUP_NO_PRODUCER: offsets of a transaction count when its marker
+ * commits it.  -EBADMSG: it contradicts itself, and was left out.  Records of kinds that are not
+ * known here are kept as they are, and never tombstoned.
  */
 int group_shard_replay(struct group_shard *s, struct span key, struct span value,
-                       int64_t timestamp_ms) must_check;
+                       int64_t producer_id) must_check;
+/* The marker that ends a transaction. */
+void group_shard_replay_marker(struct group_shard *s, int64_t producer_id, bool commit);
 /* All were replayed: sessions of the members that are known begin now. */
 void group_shard_loaded(struct group_shard *s, uint64_t mono_ms, int64_t wall_ms);
 
@@ -64,8 +79,11 @@ enum group_event_type {
 	GROUP_HEARTBEAT,     /* struct heartbeat_request */
 	GROUP_LEAVE,         /* struct leave_group_request */
 	GROUP_OFFSET_COMMIT, /* struct offset_commit_request, with names and ids resolved */
-	GROUP_OFFSET_FETCH,  /* struct offset_fetch_request_request_group: one group of the request
-	                      */
+	/*
+	 * struct offset_fetch_request_request_group: one group of the request (made of the older
+	 * form where that came), with the names of ids filled in.
+	 */
+	GROUP_OFFSET_FETCH,
 	GROUP_OFFSET_DELETE, /* struct offset_delete_request */
 	GROUP_DESCRIBE,      /* struct str: the id of one group */
 	GROUP_LIST,          /* struct list_groups_request: the groups of this shard */
@@ -91,6 +109,7 @@ struct group_event {
 	void *token; /* the caller's name for the answer; not NULL, not in use */
 	struct str client_id;
 	struct str client_host; /* "/127.0.0.1", as Kafka keeps it */
+	bool require_stable;    /* GROUP_OFFSET_FETCH */
 	uint64_t mono_ms;       /* for every timeout */
 	int64_t wall_ms;        /* for what is stored */
 };
@@ -98,10 +117,12 @@ struct group_event {
 struct group_answer {
 	void *token;
 	enum group_event_type type; /* of the event that it answers */
+	int16_t version;            /* of the request that it answers */
 	/*
-	 * struct join_group_response and so on; of GROUP_OFFSET_FETCH struct
-	 * offset_fetch_response_response_group, of GROUP_DESCRIBE struct
-	 * describe_groups_response_described_group, of GROUP_DELETE int16_t (an error code).
+	 * struct join_group_response and so on, ready to be encoded in that version; of
+	 * GROUP_OFFSET_FETCH struct offset_fetch_response_response_group (of all topics: without
+	 * their ids), of GROUP_DESCRIBE struct describe_groups_response_described_group, of
+	 * GROUP_DELETE int16_t (an error code).
 	 */
 	const void *response;
 };
@@ -117,6 +138,11 @@ struct group_out {
 	size_t answer_count;
 	struct group_record *record;
 	size_t record_count;
+	/* All in one batch; false: they may be cut in several, in this order. */
+	bool atomic;
+	/* What an operator wants to know, a line each: why a rebalance began, who was lost. */
+	struct str *note;
+	size_t note_count;
 };
 
 /* Never fails: wrong input is an answer.  The arena has no limit (SIZE_MAX). */
@@ -130,8 +156,9 @@ uint64_t group_shard_wake_ms(const struct group_shard *s);
 
 /*
  * Every record that makes this state, borrowed for the call: for re-appending what lives when most
- * of the log is dead.
+ * of the log is dead.  Not while a transaction is open: its records cannot be written again.
  */
+bool group_shard_has_transactions(const struct group_shard *s);
 void group_shard_snapshot(const struct group_shard *s,
                           void (*on_record)(void *arg, const struct group_record *record),
                           void *arg);

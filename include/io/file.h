@@ -2,7 +2,6 @@
 #ifndef IO_FILE_H
 #define IO_FILE_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,12 +22,6 @@
  */
 struct dir;
 struct file;
-
-/* A full disk passes; other trouble does not (FAULTS S-07, S-10). */
-static inline bool errno_is_full(int err)
-{
-	return err == -ENOSPC || err == -EDQUOT;
-}
 
 /* ---- directories ---- */
 

@@ -321,7 +321,7 @@ static void fail_group(struct log *log, int err)
 			a->error = error_of(err);
 		a->duplicate = false;
 	}
-	if (!errno_is_full(err)) {
+	if (err != -ENOSPC && err != -EDQUOT) {
 		log->failed = err;
 		log->options.failed(log->options.arg, err);
 	}
