@@ -39,7 +39,7 @@ struct conn_counters {
 	uint64_t requests;     /* handed to a handler */
 	uint64_t trailing;     /* requests with bytes behind their body */
 	uint32_t open;         /* now */
-	uint32_t calls;        /* now: not answered yet, detached ones included */
+	uint32_t calls;        /* now: until sent, or detached and at their end */
 	uint32_t memory_waits; /* large requests that had to wait for the budget */
 };
 
@@ -59,7 +59,11 @@ int conn_server_listen(struct conn_server *server, const char *host, uint16_t po
  */
 void conn_server_stop(struct conn_server *server, uint64_t grace_ms, void (*stopped)(void *arg),
                       void *arg);
-void conn_server_close(struct conn_server *server); /* reactors stopped */
+/*
+ * Reactors stopped, before reactors_close().  Connections and detached calls that are left, because
+ * nobody waited for stopped(), are forgotten: the process is about to end.
+ */
+void conn_server_close(struct conn_server *server);
 
 struct conn_counters conn_server_counters(const struct conn_server *server); /* any */
 

@@ -97,6 +97,7 @@ struct partition {
 	struct log_home *home; /* its log directory */
 	int parked_on;         /* reactor, while it is opened */
 	bool is_new;           /* its directory may be missing */
+	bool is_flushing;      /* for flush.ms */
 	uint32_t open_tries;
 	struct mail mail;
 	struct mail wanted;

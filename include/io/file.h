@@ -2,6 +2,7 @@
 #ifndef IO_FILE_H
 #define IO_FILE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,12 @@
  */
 struct dir;
 struct file;
+
+/* A full disk passes; other trouble does not (FAULTS S-07, S-10). */
+static inline bool errno_is_full(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT;
+}
 
 /* ---- directories ---- */
 

@@ -112,7 +112,8 @@ struct log_point {
 
 /*
  * Rewrites recovery points, high watermarks and log starts together, under one sync of the
- * directory.
+ * directory.  What lies below the recovery points is on the device before: a crash right after
+ * makes a start believe it.
  */
 int log_dir_checkpoint(struct dir *dir, const struct log_point *point, size_t count) must_check;
 

@@ -62,28 +62,30 @@ struct message;
 struct message_field {
 	const char *name;
 	const struct message *sub; /* WIRE_STRUCT */
-	size_t offset;
-	size_t count_offset; /* arrays */
-	uint8_t type;        /* enum wire_type */
+	uint32_t offset;
+	uint32_t count_offset; /* arrays */
+	uint8_t type;          /* enum wire_type */
 	bool is_array;
 	bool is_ignorable;
 	bool is_inflexible; /* not compact even in flexible versions */
 	bool null_default;
-	int16_t tag;          /* -1: none */
-	int16_t min, max;     /* versions that have it */
-	int16_t null_min;     /* versions from which it may be null; -1: never */
-	int64_t number;       /* default; of strings only "" and null exist */
-	const void *instance; /* default of a nullable struct that is not null */
+	int16_t tag;      /* -1: none; where it has one, all its versions are flexible */
+	int16_t min, max; /* versions that have it */
+	int16_t null_min; /* versions from which it may be null; -1: never */
+	int64_t number;   /* default; of strings only "" and null exist */
 };
 
 struct message {
-	const char *name; /* fetch_request; of a nested struct its own */
-	int16_t id;       /* api key of a request, id of a record; -1: none */
-	int16_t min, max; /* versions */
-	int16_t flexible; /* from this version on */
-	uint32_t size;    /* of the C struct */
-	uint32_t field_count;
+	const char *name;     /* fetch_request; of a nested struct its own */
+	int16_t id;           /* api key of a request, id of a record; -1: none */
+	int16_t min, max;     /* versions */
+	int16_t flexible;     /* from this version on */
+	uint16_t plain_count; /* of the fields without a tag, which come first, in the wire's order
+	                       */
+	uint16_t field_count; /* behind them those with a tag, in the order of tags */
+	uint32_t size;        /* of the C struct */
 	const struct message_field *field;
+	const void *defaults; /* a C struct */
 };
 
 void message_defaults(const struct message *m, void *out);

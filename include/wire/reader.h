@@ -58,6 +58,16 @@ static inline uint8_t reader_u8(struct reader *r)
 	return p ? *p : 0;
 }
 
+uint32_t reader_uvarint_long(struct reader *r); /* for reader_uvarint() */
+
+static inline uint32_t reader_uvarint(struct reader *r)
+{
+	/* Most are lengths and counts below 128. */
+	if (!r->err && r->pos < r->end && *r->pos < 0x80)
+		return *r->pos++;
+	return reader_uvarint_long(r);
+}
+
 static inline int16_t reader_i16(struct reader *r)
 {
 	const uint8_t *p = reader_take(r, 2);
@@ -79,7 +89,6 @@ static inline int64_t reader_i64(struct reader *r)
 	return p ? (int64_t)load_be64(p) : 0;
 }
 
-uint32_t reader_uvarint(struct reader *r);
 struct uuid reader_uuid(struct reader *r);
 
 /*

@@ -54,6 +54,14 @@ static inline void writer_i64(struct writer *w, int64_t v)
 	store_be64(buf_extend(w->buf, 8), (uint64_t)v);
 }
 
-void writer_uvarint(struct writer *w, uint32_t v);
+void writer_uvarint_long(struct writer *w, uint32_t v); /* for writer_uvarint() */
+
+static inline void writer_uvarint(struct writer *w, uint32_t v)
+{
+	if (v < 0x80)
+		writer_u8(w, (uint8_t)v);
+	else
+		writer_uvarint_long(w, v);
+}
 
 #endif

@@ -23,8 +23,11 @@ echo 'key2:' | check "a null value" kcat -b $b -P -t t-headers -K: -Z
 check "read it" kcat -b $b -C -t t-headers -p 0 -o -1 -e -q -f '%k|%S\n'
 expect '^key2\|-1$'
 
-check "offsets" kcat -b $b -Q -t t-none:0:-1 -t t-none:0:-2
-expect 'offset 1000' ; expect 'offset 0'
+# kcat answers both queries with the second one's offset when a partition is named twice.
+check "the end" kcat -b $b -Q -t t-none:0:-1
+expect 'offset 1000'
+check "the beginning" kcat -b $b -Q -t t-none:0:-2
+expect 'offset 0'
 check "the last ten" kcat -b $b -C -t t-none -p 0 -o -10 -e -q
 [ "$(wc -l <"$dir/out")" = 10 ] || die "not ten records"
 check "from a time" kcat -b $b -C -t t-none -p 0 -o s@1 -e -q

@@ -30,7 +30,8 @@ enum { SEEDS = 400, LIVES = 12, OFFSETS_MAX = 1 << 14, RUNS = 40 };
 struct fact { /* of the batch that begins at an offset */
 	uint64_t id;
 	int32_t count;    /* 0: no batch begins here */
-	int32_t sequence; /* of the one producer; -1: none */
+	int32_t sequence; /* of the producer; -1: none */
+	int64_t producer;
 };
 
 struct known {
@@ -38,14 +39,20 @@ struct known {
 	int64_t synced_end;
 	int64_t start_max; /* the log start is not above */
 	int32_t epoch;
+	int64_t producer;
 	int32_t next_sequence;
 	uint64_t next_id;
 	bool with_crashes; /* this life may crash */
 	bool with_power;   /* this world has power cuts */
 	bool with_cuts;    /* and its logs are truncated */
-	bool power;        /* a power cut happened, and nobody has looked at the log since */
-	bool just_cut;     /* a power cut was what ended the last life */
-	bool clean;        /* or a clean stop */
+	bool with_full;    /* the disk gets full */
+	bool is_made;
+	struct log_config config;
+	bool is_acked; /* it says that what is answered is synced */
+	int reactors;
+	bool power;    /* a power cut happened, and nobody has looked at the log since */
+	bool just_cut; /* a power cut was what ended the last life */
+	bool clean;    /* or a clean stop */
 	struct fact fact[OFFSETS_MAX];
 };
 
@@ -55,6 +62,7 @@ static struct log *the_log;
 static struct strand strand;
 static int runs_left;
 static bool checkpointing;
+static bool some_failed; /* in this run, of a full disk */
 static unsigned int cuts;
 
 static const struct log_config config = {
@@ -82,10 +90,10 @@ static uint64_t id_of(const struct batch *b)
 	return load_be64(r.value.data);
 }
 
-static void learn(int64_t offset, uint64_t id, int32_t count, int32_t sequence)
+static void learn(int64_t offset, struct fact fact)
 {
-	memset(&known->fact[offset], 0, (size_t)count * sizeof(known->fact[0]));
-	known->fact[offset] = (struct fact){ id, count, sequence };
+	memset(&known->fact[offset], 0, (size_t)fact.count * sizeof(fact));
+	known->fact[offset] = fact;
 }
 
 static int64_t read_batch(int64_t offset, int32_t *last_epoch)
@@ -104,31 +112,45 @@ static int64_t read_batch(int64_t offset, int32_t *last_epoch)
 	if (got < (ssize_t)slice.size || batch_parse((struct span){ data, slice.size }, &b) ||
 	    !batch_crc_ok(&b))
 		sim_fail("no batch at %" PRId64, offset);
-	sim_law(b.base_offset == offset, "a hole: %" PRId64 " instead of %" PRId64, b.base_offset,
-	        offset);
+	/* The log may start inside a batch. */
+	sim_law(b.base_offset == offset ||
+	                (b.base_offset < offset && offset == log_start_offset(the_log) &&
+	                 offset <= batch_last_offset(&b)),
+	        "a hole: %" PRId64 " instead of %" PRId64, b.base_offset, offset);
 	sim_law(b.leader_epoch >= *last_epoch, "epochs fall at %" PRId64, offset);
-	sim_law(log_epoch_of(the_log, offset) == b.leader_epoch,
+	/* What was deleted and came back may come without its epoch. */
+	sim_law(log_epoch_of(the_log, offset) == b.leader_epoch ||
+	                (offset < known->start_max && log_epoch_of(the_log, offset) < 0),
 	        "epoch of %" PRId64 " is %d, not %d", offset, log_epoch_of(the_log, offset),
 	        b.leader_epoch);
 	*last_epoch = b.leader_epoch;
-	if (offset < known->answered_end)
+	offset = b.base_offset;
+	/* What a full disk refused was cut off again; a power cut may undo that, above the synced.
+	 */
+	if (offset < (known->with_full && known->power ? known->synced_end : known->answered_end))
 		sim_law(known->fact[offset].id == id_of(&b),
 		        "offset %" PRId64 " was answered to another", offset);
-	learn(offset, id_of(&b), b.last_offset_delta + 1,
-	      batch_has_producer(&b) ? b.base_sequence : -1);
+	learn(offset,
+	      (struct fact){ id_of(&b), b.last_offset_delta + 1,
+	                     batch_has_producer(&b) ? b.base_sequence : -1, b.producer_id });
 	return batch_last_offset(&b) + 1;
 }
 
-/* Of batches below the start too: producers outlive them. */
-static void find_sequence(void)
+/*
+ * Of batches below the start too: producers outlive them.  But what a power cut took with all
+ * that followed is forgotten, and a snapshot may have found no room; then another one goes on.
+ */
+static void find_sequence(bool all_may_be_lost)
 {
-	known->next_sequence = 0;
-	for (int64_t at = known->answered_end; at > 0 && !known->next_sequence; at--) {
-		const struct fact *f = &known->fact[at - 1];
+	int64_t at = known->answered_end;
 
-		if (f->count && f->sequence >= 0)
-			known->next_sequence = f->sequence + f->count;
-	}
+	while (at && !(known->fact[at - 1].count && known->fact[at - 1].sequence >= 0))
+		at--;
+	known->next_sequence = 0;
+	if (all_may_be_lost && at <= log_start_offset(the_log))
+		known->producer++;
+	else if (at && known->fact[at - 1].producer == known->producer)
+		known->next_sequence = known->fact[at - 1].sequence + known->fact[at - 1].count;
 }
 
 static void check_log(const struct log_recovered *told, bool clean)
@@ -154,7 +176,7 @@ static void check_log(const struct log_recovered *told, bool clean)
 	while (offset < end)
 		offset = read_batch(offset, &epoch);
 	known->answered_end = end;
-	find_sequence();
+	find_sequence(known->power || known->with_full);
 	if (known->synced_end > end)
 		known->synced_end = end;
 }
@@ -164,9 +186,7 @@ static void check_log(const struct log_recovered *told, bool clean)
 struct sim_append {
 	struct log_append append;
 	struct buf data;
-	uint64_t id;
-	int32_t count;
-	int32_t sequence;     /* -1: no producer */
+	struct fact fact;
 	int64_t duplicate_of; /* -1: none */
 };
 
@@ -174,7 +194,17 @@ static void on_done(struct log_append *a)
 {
 	struct sim_append *s = container_of(a, struct sim_append, append);
 
-	sim_law(a->error == WIRE_NONE, "an append failed: %d", a->error);
+	if (a->error && known->with_full) {
+		/* What follows a failed batch of a producer is out of order. */
+		sim_law(a->error == WIRE_KAFKA_STORAGE_ERROR ||
+		                (some_failed && a->error == WIRE_OUT_OF_ORDER_SEQUENCE_NUMBER),
+		        "a full disk answers %d (at %" PRId64 " sequence %d, %d records)", a->error,
+		        known->answered_end, s->fact.sequence, s->fact.count);
+		some_failed = true;
+		goto out;
+	}
+	sim_law(a->error == WIRE_NONE, "an append failed: %d (sequence %d, %d records)", a->error,
+	        s->fact.sequence, s->fact.count);
 	if (s->duplicate_of >= 0) {
 		sim_law(a->duplicate && a->base_offset == s->duplicate_of,
 		        "a retry of %" PRId64 " was appended at %" PRId64, s->duplicate_of,
@@ -183,34 +213,33 @@ static void on_done(struct log_append *a)
 		sim_law(!a->duplicate && a->base_offset == known->answered_end,
 		        "appended at %" PRId64 ", not %" PRId64, a->base_offset,
 		        known->answered_end);
-		learn(a->base_offset, s->id, s->count, s->sequence);
+		learn(a->base_offset, s->fact);
 		known->answered_end = a->last_offset + 1;
-		if (a->sync)
+		if (a->sync || known->is_acked)
 			known->synced_end = known->answered_end;
 	}
+out:
 	buf_fini(&s->data);
 	mem_free(s);
 }
 
-static struct sim_append *new_append(uint64_t id, int32_t count, int32_t sequence)
+static struct sim_append *new_append(struct fact fact)
 {
 	struct sim_append *s = mem_zalloc(sizeof(*s));
 	struct batch_options options = BATCH_PLAIN;
 	uint8_t value[900] = { 0 };
 	struct batch_builder b;
 
-	s->id = id;
-	s->count = count;
-	s->sequence = sequence;
+	s->fact = fact;
 	s->duplicate_of = -1;
-	if (sequence >= 0) {
-		options.producer_id = 1;
+	if (fact.sequence >= 0) {
+		options.producer_id = fact.producer;
 		options.producer_epoch = 0;
-		options.base_sequence = sequence;
+		options.base_sequence = fact.sequence;
 	}
-	store_be64(value, id);
+	store_be64(value, fact.id);
 	batch_begin(&b, &s->data, &options);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < fact.count; i++)
 		batch_add(&b, 1000 + i, (struct span){ NULL, 0 },
 		          (struct span){ value, 8 + (size_t)sim_random(sizeof(value) - 8) }, NULL,
 		          0);
@@ -232,8 +261,9 @@ static void stage_some(void)
 	for (int i = 0; i < count && known->answered_end < OFFSETS_MAX - 200; i++) {
 		int32_t records = 1 + (int32_t)sim_random(4);
 		bool idempotent = sim_chance(50);
-		struct sim_append *s = new_append(known->next_id++, records,
-		                                  idempotent ? known->next_sequence : -1);
+		struct sim_append *s = new_append(
+			(struct fact){ known->next_id++, records,
+		                       idempotent ? known->next_sequence : -1, known->producer });
 
 		if (idempotent)
 			known->next_sequence += records;
@@ -249,9 +279,9 @@ static void retry_newest(void)
 		const struct fact *f = &known->fact[at];
 		struct sim_append *s;
 
-		if (!f->count || f->sequence < 0 || f->id >= known->next_id)
+		if (!f->count || f->sequence < 0 || f->producer != known->producer)
 			continue;
-		s = new_append(f->id, f->count, f->sequence);
+		s = new_append(*f);
 		s->duplicate_of = at;
 		log_stage(the_log, &s->append);
 		return;
@@ -283,10 +313,22 @@ static void truncate_some(void)
 	known->answered_end = at;
 	if (known->synced_end > at)
 		known->synced_end = at;
-	find_sequence();
+	find_sequence(false);
 	cuts++;
 	crash_perhaps(20);
 	log_truncate(the_log, at);
+}
+
+/* DeleteRecords.  After a crash the start is where the checkpoint says, at the least. */
+static void delete_some(void)
+{
+	int64_t start = log_start_offset(the_log);
+	int64_t at = start + (int64_t)sim_random((uint64_t)(log_end_offset(the_log) - start) + 1);
+
+	sim_law(log_delete_records(the_log, at) == WIRE_NONE, "records are not deleted");
+	sim_law(log_start_offset(the_log) == at, "the log starts elsewhere");
+	if (known->start_max < at)
+		known->start_max = at;
 }
 
 struct checkpoint_job {
@@ -311,6 +353,8 @@ static void run_checkpoint(struct job *job)
 
 	if (!err)
 		err = write_checkpoint(log_recovery_point(the_log), c->end, c->start);
+	if (known->with_full && errno_is_full(err))
+		return;
 	sim_law(!err, "a checkpoint failed: %d", err);
 	log_checkpointed(the_log, c->view);
 	if (known->synced_end < c->end && c->cuts == cuts)
@@ -334,7 +378,7 @@ static void begin_checkpoint(void)
 	c->job.done = checkpoint_done;
 	c->view = log_view_to_sync(the_log, &c->end);
 	c->cuts = cuts;
-	c->start = log_start_offset(the_log);
+	c->start = log_start_to_keep(the_log);
 	checkpointing = true;
 	crash_perhaps(30);
 	work_submit(WORK_SLOW, &c->job);
@@ -347,6 +391,9 @@ static void run_some(struct work *self)
 {
 	(void)self;
 	work_is_out = false;
+	if (some_failed)
+		find_sequence(false);
+	some_failed = false;
 	log_lead(the_log, known->epoch);
 	if (known->with_cuts && sim_chance(10)) {
 		truncate_some();
@@ -360,6 +407,8 @@ static void run_some(struct work *self)
 		known->epoch++; /* of what is staged next */
 	if (!checkpointing && sim_chance(10))
 		begin_checkpoint();
+	if (sim_chance(3))
+		delete_some();
 	if (sim_chance(5)) {
 		(void)log_retain(the_log, 3000 - runs_left, log_end_offset(the_log));
 		if (known->start_max < log_start_offset(the_log))
@@ -420,7 +469,7 @@ static void open_directory(void)
 	struct log_options options = {
 		.dir = dir,
 		.name = "t-0",
-		.config = config,
+		.config = known->config,
 		.now_ms = 1000,
 		.unpark = unpark,
 		.published = on_published,
@@ -448,11 +497,17 @@ static void open_directory(void)
 	log_offsets_fini(&offsets);
 	clean = known->clean;
 	known->clean = false;
+	if (!known->is_made)
+		sim_space(UINT64_MAX);
 	if (log_dir_begin(dir))
 		sim_fail("log_dir_begin");
-	if (log_topic_id(dir, "t-0", &id) &&
-	    (log_create(dir, "t-0", UUID_METADATA_TOPIC) || dir_syncfs(dir)))
-		sim_fail("log_create");
+	if (log_topic_id(dir, "t-0", &id)) {
+		int err = log_create(dir, "t-0", UUID_METADATA_TOPIC);
+
+		if (err == -EEXIST)
+			err = log_identify(dir, "t-0", UUID_METADATA_TOPIC);
+		sim_law(!err, "log_create: %d", err);
+	}
 	if (log_open(&options, &the_log, &told))
 		sim_fail("log_open");
 	if (getenv("SIM_LOG_SAY"))
@@ -464,6 +519,7 @@ static void open_directory(void)
 		        (long long)log_start_offset(the_log), (long long)log_end_offset(the_log),
 		        (unsigned long long)told.truncated_bytes, (long long)known->answered_end,
 		        (long long)known->synced_end);
+	known->is_made = true;
 	check_log(&told, clean);
 	known->power = false;
 	if (log_dir_recovered(dir))
@@ -471,9 +527,36 @@ static void open_directory(void)
 	known->synced_end = log_end_offset(the_log);
 }
 
+/* So much may still be written in this life. */
+static void fill_disk(void)
+{
+	struct dir_space space;
+
+	if (dir_space(dir, &space))
+		sim_fail("dir_space");
+	sim_space(sim_chance(30) ? UINT64_MAX
+	                         : space.total_bytes - space.free_bytes + sim_random(20000));
+}
+
+/* False: there was no room for a clean stop. */
+static bool stop_cleanly(void)
+{
+	int64_t start = log_start_to_keep(the_log);
+	int err = log_close(the_log, true);
+
+	if (!err)
+		err = dir_syncfs(dir);
+	if (!err)
+		err = write_checkpoint(known->answered_end, known->answered_end, start);
+	if (!err)
+		err = log_dir_end(dir, 7);
+	sim_law(!err || (known->with_full && errno_is_full(err)), "a clean stop failed: %d", err);
+	return !err;
+}
+
 static void life(void *arg)
 {
-	static const struct reactors_options one = { .count = 1 };
+	struct reactors_options options = { .count = known->reactors };
 
 	(void)arg;
 	if (dir_open("/data", true, &dir))
@@ -482,15 +565,15 @@ static void life(void *arg)
 	known->epoch++;
 	strand_init(&strand, settle);
 	runs_left = RUNS;
-	if (reactors_open(&one))
+	if (known->with_full)
+		fill_disk();
+	if (reactors_open(&options))
 		sim_fail("reactors_open");
 	reactors_run(start, NULL);
 	crash_perhaps(40);
-	if (log_close(the_log, true) ||
-	    write_checkpoint(known->answered_end, known->answered_end, -1) || log_dir_end(dir, 7))
-		sim_fail("a clean stop failed");
-	known->clean = true;
-	known->synced_end = known->answered_end;
+	known->clean = stop_cleanly();
+	if (known->clean)
+		known->synced_end = known->answered_end;
 	reactors_close();
 	dir_close(dir);
 }
@@ -500,8 +583,15 @@ static bool run_seed(uint64_t seed)
 	sim_begin(seed);
 	known = sim_alloc(sizeof(*known));
 	known->epoch = -1;
+	known->producer = 1;
 	known->with_power = sim_chance(60);
-	known->with_cuts = sim_chance(50);
+	known->with_full = sim_chance(20);
+	known->with_cuts = !known->with_full && sim_chance(50);
+	known->reactors = 1 + (int)sim_random(3);
+	known->config = config;
+	known->config.ack_synced = sim_chance(10);
+	known->config.flush_messages = sim_chance(10) ? 1 + (int64_t)sim_random(4) : INT64_MAX;
+	known->is_acked = known->config.ack_synced || known->config.flush_messages == 1;
 	for (int i = 0; i < LIVES; i++) {
 		struct sim_faults faults = { 0 };
 		enum sim_end end;

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/config.h"
+#include "broker/config_describe.h"
+#include "broker/metadata.h"
 #include "conn_fixture.h"
 #include "wire/api_versions.h"
 
@@ -121,12 +124,182 @@ static void a_client_must_have_a_decent_name(void **state)
 	server_stop();
 }
 
+/* ---- features of a cluster ---- */
+
+static struct dir *dir;
+static struct mail start_mail, end_mail;
+static atomic_bool unfenced;
+
+static void on_unfenced(void *arg)
+{
+	(void)arg;
+	atomic_store(&unfenced, true);
+}
+
+static void on_ready(void *arg)
+{
+	(void)arg;
+	metadata_unfence(broker.metadata);
+}
+
+static void on_changed(void *arg, const struct image *old, const struct image *new)
+{
+	(void)arg, (void)old, (void)new;
+}
+
+static void start_metadata(struct mail *mail)
+{
+	(void)mail;
+	metadata_start(broker.metadata);
+}
+
+static void metadata_stopped(void *arg)
+{
+	(void)arg;
+	stop_server(NULL);
+}
+
+static void end_metadata(struct mail *mail)
+{
+	(void)mail;
+	metadata_stop(broker.metadata, 5000, metadata_stopped, NULL);
+}
+
+static void cluster_open(const struct config *config)
+{
+	static const struct metadata_listener listener = {
+		{ "PLAINTEXT", 9 }, { "127.0.0.1", 9 }, 21090, 0
+	};
+	struct metadata_options options = {
+		.dir = dir,
+		.log = { .segment_bytes = 1 << 20,
+		         .segment_ms = INT64_MAX,
+		         .index_interval_bytes = 4096,
+		         .index_bytes = 1 << 20,
+		         .retention_ms = -1,
+		         .retention_bytes = -1,
+		         .flush_messages = INT64_MAX,
+		         .flush_ms = INT64_MAX,
+		         .producer_expiration_ms = 86400000 },
+		.node_id = 1,
+		.listener = &listener,
+		.listener_count = 1,
+		.controller = &listener,
+		.controller_count = 1,
+		.previous_broker_epoch = -1,
+		.rules = config_controller_rules(config),
+		.default_partition_count = 1,
+		.default_replication_factor = 1,
+		.default_min_isr = 1,
+		.session_timeout_ms = 9000,
+		.heartbeat_interval_ms = 2000,
+		.idle_interval_ms = 500,
+		.snapshot_bytes = 20 << 20,
+		.snapshot_interval_ms = 3600000,
+		.retention_bytes = 100 << 20,
+		.retention_ms = 604800000,
+		.ready = on_ready,
+		.changed = on_changed,
+		.unfenced = on_unfenced,
+	};
+	struct metadata_error why = { "" };
+
+	if (metadata_open(&options, &broker.metadata, &why))
+		fail_msg("%s", why.text);
+	atomic_store(&unfenced, false);
+	start_mail.run = start_metadata;
+	reactor_post(0, &start_mail);
+	assert_soon(atomic_load(&unfenced));
+}
+
+/* What Apache Kafka 4.3.1 says after `kafka-storage format --standalone`, by name. */
+static void expect_kafkas_features(const struct api_versions_response *r, int16_t version)
+{
+	static const struct {
+		const char *name;
+		int16_t min, max, level;
+	} feature[] = {
+		{ "eligible.leader.replicas.version", 0, 1, 1 },
+		{ "group.version", 0, 1, 1 },
+		{ "kraft.version", 0, 1, 1 },
+		{ "metadata.version", 7, 30, 30 },
+		{ "share.version", 0, 1, 1 },
+		{ "streams.version", 0, 1, 1 },
+		{ "transaction.version", 0, 2, 2 },
+	};
+	uint32_t supported = 0, finalized = 0;
+
+	for (size_t i = 0; i < array_count(feature); i++) {
+		for (uint32_t k = 0; k < r->supported_features_count; k++)
+			if (str_eq(r->supported_features[k].name, str_of(feature[i].name))) {
+				assert_int_equal(r->supported_features[k].min_version,
+				                 feature[i].min);
+				assert_int_equal(r->supported_features[k].max_version,
+				                 feature[i].max);
+				supported++;
+			}
+		for (uint32_t k = 0; k < r->finalized_features_count; k++)
+			if (str_eq(r->finalized_features[k].name, str_of(feature[i].name))) {
+				assert_int_equal(r->finalized_features[k].max_version_level,
+				                 feature[i].level);
+				assert_int_equal(r->finalized_features[k].min_version_level,
+				                 feature[i].level);
+				finalized++;
+			}
+	}
+	assert_int_equal(supported, version < 4 ? 1 : array_count(feature));
+	assert_int_equal(supported, r->supported_features_count);
+	assert_int_equal(finalized, array_count(feature));
+	assert_int_equal(finalized, r->finalized_features_count);
+}
+
+static void the_features_of_the_cluster_are_kafkas(void **state)
+{
+	struct config_report report = { { 0 }, 0, 0 };
+	struct config *config = config_load(&(struct config_input){ 0 }, &report);
+	char path[] = "/tmp/sluice-versions-XXXXXX", command[64];
+	int64_t epoch = 0;
+	int fd;
+
+	(void)state;
+	assert_non_null(config);
+	assert_non_null(mkdtemp(path));
+	assert_int_equal(dir_open(path, false, &dir), 0);
+	server_open(1, &CONN_LIMITS_DEFAULT);
+	cluster_open(config);
+	fd = client_open(port);
+	for (int16_t version = 3; version <= 4; version++) {
+		struct answer a = ask_versions(fd, (uint16_t)version, "tester", version);
+		const struct api_versions_response *r = a.body;
+
+		expect_kafkas_features(r, version);
+		assert_true(r->finalized_features_epoch >= epoch);
+		epoch = r->finalized_features_epoch;
+		answer_free(&a);
+	}
+	assert_true(epoch > 0);
+	close(fd);
+	end_mail.run = end_metadata;
+	reactor_post(0, &end_mail);
+	assert_int_equal(pthread_join(server_thread, NULL), 0);
+	conn_server_close(server);
+	reactors_close();
+	diag_sink_set(NULL);
+	assert_int_equal(metadata_close(broker.metadata, true), 0);
+	dir_close(dir);
+	config_put(config);
+	config_report_fini(&report);
+	snprintf(command, sizeof(command), "rm -rf %s", path);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(api_versions_shows_what_the_listener_serves),
 		cmocka_unit_test(api_versions_of_the_future_is_answered_as_version_0),
 		cmocka_unit_test(a_client_must_have_a_decent_name),
+		cmocka_unit_test(the_features_of_the_cluster_are_kafkas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,8 +405,9 @@ static void clean_restart_keeps_the_leader_eligible(void **state)
 	assert_non_null(strstr((char *)w.trace.data,
 	                       "\"isr\":[],\"leader\":-1,\"replicas\":null,"
 	                       "\"removing_replicas\":null,\"adding_replicas\":null,"
-	                       "\"leader_recovery_state\":-1,\"directories\":null,"
-	                       "\"eligible_leader_replicas\":[1],\"last_known_elr\":[1]"));
+	                       "\"leader_recovery_state\":-1,"
+	                       "\"eligible_leader_replicas\":[1],\"last_known_elr\":[1],"
+	                       "\"directories\":null"));
 	assert_false(((struct broker_heartbeat_response *)w.out.response)->should_shut_down);
 	heartbeat(&w, 1, false, true);
 	assert_true(((struct broker_heartbeat_response *)w.out.response)->should_shut_down);

@@ -376,6 +376,16 @@ static void strings_have_a_bound(void **state)
 	free(text);
 }
 
+static const struct message *inner(const struct message *m, const char *field)
+{
+	for (uint32_t i = 0; i < m->field_count; i++) {
+		if (!strcmp(m->field[i].name, field))
+			return m->field[i].sub;
+	}
+	fail_msg("%s has no %s", m->name, field);
+	return NULL;
+}
+
 static void says_what_a_version_cannot_carry(void **state)
 {
 	struct fetch_request_topic topic;
@@ -385,7 +395,7 @@ static void says_what_a_version_cannot_carry(void **state)
 	fetch_request_init(&req);
 	req.topics = &topic;
 	req.topics_count = 1;
-	message_defaults(fetch_request_message.field[9].sub, &topic);
+	message_defaults(inner(&fetch_request_message, "topics"), &topic);
 	assert_null(message_unsupported(&fetch_request_message, 4, &req));
 	req.rack_id = STR("ignorable");
 	assert_null(message_unsupported(&fetch_request_message, 4, &req));
@@ -411,7 +421,8 @@ static void splices_are_counted_and_placed(void **state)
 	resp.responses = &topic;
 	resp.responses_count = 1;
 	for (uint32_t i = 0; i < PARTITIONS; i++) {
-		message_defaults(fetch_response_message.field[3].sub->field[2].sub, &partition[i]);
+		message_defaults(inner(inner(&fetch_response_message, "responses"), "partitions"),
+		                 &partition[i]);
 		partition[i].records = (struct records){ NULL, 100 + i, &partition[i] };
 	}
 	fetch_response_encode(&w, 11, &resp);

@@ -216,8 +216,8 @@ static bool add_field(struct msg *m, struct strct *s, char **token, int count)
 		fail("a struct may be null in all of its versions or in none");
 	if (f->tag >= 0 && f->type && !strcmp(f->type, "records"))
 		fail("records have no tag");
-	if (f->tag >= 0 && f->min < m->flexible)
-		fail("a tag needs a flexible version");
+	if (f->tag >= 0 && (f->min < m->flexible || f->tag >= FIELDS_MAX))
+		fail("a tag needs a flexible version, and is a small number");
 	return is_new;
 }
 
@@ -301,22 +301,42 @@ static void emit_header(FILE *out, struct msg *m)
 	        n, n, n);
 }
 
-/* A nullable struct that is not null by default points to a constant, which is all zero. */
-static bool wants_instance(const struct field *f)
+static void emit_default(const struct field *f)
 {
-	return f->sub && !f->is_array && f->null_min >= 0 && !f->null_default;
+	const char *type = f->sub ? NULL : f->type;
+
+	fprintf(tables, ".%s = ", f->name);
+	if (f->is_array)
+		fprintf(tables, "%s, .%s_count = 0", f->null_default ? "NULL" : "WIRE_EMPTY",
+		        f->name);
+	else if (is_pointer(f) && f->null_default)
+		fputs("NULL", tables);
+	else if (is_pointer(f))
+		fprintf(tables, "(void *)&%s_default", f->sub->c_name);
+	else if (f->sub)
+		fprintf(tables, "%s_DEFAULTS", f->sub->c_name);
+	else if (!strcmp(type, "uuid"))
+		fputs("{ .byte = { 0 } }", tables);
+	else if (!strcmp(type, "string"))
+		fprintf(tables, "{ %s, 0 }", f->null_default ? "NULL" : "\"\"");
+	else if (!strcmp(type, "bytes"))
+		fprintf(tables, "{ %s, 0 }", f->null_default ? "NULL" : "WIRE_EMPTY");
+	else if (!strcmp(type, "records"))
+		fputs("{ NULL, 0, NULL }", tables);
+	else
+		fprintf(tables, "INT64_C(%s)", f->number);
+	fputs(", ", tables);
 }
 
-static void emit_instance(const struct field *f)
+static void emit_defaults(const struct strct *s)
 {
-	for (int i = 0; i < f->sub->field_count; i++) {
-		const struct field *inner = &f->sub->field[i];
-
-		if (strcmp(inner->number, "0") || inner->null_min >= 0 ||
-		    (!inner->is_array && (inner->sub || type_at(inner->type) > type_at("uuid"))))
-			fail("%s is null by default, or all of its struct is zero", f->name);
-	}
-	fprintf(tables, "static const struct %s %s_instance;\n", f->sub->c_name, f->sub->c_name);
+	fprintf(tables, "#define %s_DEFAULTS { ", s->c_name);
+	for (int i = 0; i < s->field_count; i++)
+		emit_default(&s->field[i]);
+	if (!s->field_count)
+		fputs(".nothing = 0 ", tables);
+	fprintf(tables, "}\nstatic const struct %s %s_default = %s_DEFAULTS;\n", s->c_name,
+	        s->c_name, s->c_name);
 }
 
 static void emit_field(const struct strct *s, const struct field *f)
@@ -330,8 +350,6 @@ static void emit_field(const struct strct *s, const struct field *f)
 		fprintf(tables, ".type = WIRE_STRUCT, .sub = &%s_message, ", f->sub->c_name);
 	else
 		fprintf(tables, ".type = %s, ", types[type_at(f->type)].constant);
-	if (wants_instance(f))
-		fprintf(tables, ".instance = &%s_instance, ", f->sub->c_name);
 	fprintf(tables,
 	        ".is_ignorable = %d, .is_inflexible = %d, .null_default = %d, .tag = %d, "
 	        ".min = %d, .max = %d, .null_min = %d, .number = INT64_C(%s) },\n",
@@ -339,33 +357,51 @@ static void emit_field(const struct strct *s, const struct field *f)
 	        f->null_min, f->number);
 }
 
+/* The plain fields as they stand, then the tagged ones by their tags. */
+static int emit_fields(const struct strct *s)
+{
+	int plain = 0;
+
+	fprintf(tables, "static const struct message_field %s_fields[] = {\n", s->c_name);
+	for (int i = 0; i < s->field_count; i++) {
+		if (s->field[i].tag < 0) {
+			emit_field(s, &s->field[i]);
+			plain++;
+		}
+	}
+	for (int tag = 0; tag < FIELDS_MAX; tag++) {
+		for (int i = 0; i < s->field_count; i++) {
+			if (s->field[i].tag == tag)
+				emit_field(s, &s->field[i]);
+		}
+	}
+	fputs("};\n", tables);
+	return plain;
+}
+
+static void emit_table(const struct msg *m, const struct strct *s)
+{
+	int plain = 0;
+
+	emit_defaults(s);
+	if (s->field_count)
+		plain = emit_fields(s);
+	fprintf(tables,
+	        "%sconst struct message %s_message = { .name = \"%s\", .id = %d, .min = %d, .max = "
+	        "%d, .flexible = %d, .plain_count = %d, .field_count = %d, .size = sizeof(struct "
+	        "%s), .field = %s%s, .defaults = &%s_default };\n",
+	        s == m->st ? "" : "static ", s->c_name, s->name, m->id, m->min, m->max, m->flexible,
+	        plain, s->field_count, s->c_name, s->field_count ? s->c_name : "NULL",
+	        s->field_count ? "_fields" : "", s->c_name);
+}
+
 static void emit_tables(const struct msg *m)
 {
 	for (int i = 1; i < m->struct_count; i++)
 		fprintf(tables, "static const struct message %s_message;\n", m->st[i].c_name);
-	for (int i = m->struct_count - 1; i >= 0; i--) {
-		const struct strct *s = &m->st[i];
-
-		for (int j = 0; j < s->field_count; j++) {
-			if (wants_instance(&s->field[j]))
-				emit_instance(&s->field[j]);
-		}
-		if (s->field_count)
-			fprintf(tables, "static const struct message_field %s_fields[] = {\n",
-			        s->c_name);
-		for (int j = 0; j < s->field_count; j++)
-			emit_field(s, &s->field[j]);
-		if (s->field_count)
-			fprintf(tables, "};\n");
-		fprintf(tables,
-		        "%sconst struct message %s_message = { .name = \"%s\", .id = %d, .min = "
-		        "%d, .max = %d, "
-		        ".flexible = %d, .size = sizeof(struct %s), .field_count = %d, .field = "
-		        "%s%s };\n",
-		        i ? "static " : "", s->c_name, s->name, m->id, m->min, m->max, m->flexible,
-		        s->c_name, s->field_count, s->field_count ? s->c_name : "NULL",
-		        s->field_count ? "_fields" : "");
-	}
+	/* Inner structs stand behind the outer ones: their defaults are needed first. */
+	for (int i = m->struct_count - 1; i >= 0; i--)
+		emit_table(m, &m->st[i]);
 }
 
 /* ---- one file ---- */

@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-void buf_reserve(struct buf *b, size_t more)
+void buf_grow(struct buf *b, size_t more)
 {
 	check(b->size + more >= more);
 	b->data = mem_grow(b->data, b->size + more, &b->capacity, 1);
@@ -18,16 +18,6 @@ void buf_add(struct buf *b, const void *data, size_t size)
 {
 	if (size)
 		memcpy(buf_extend(b, size), data, size);
-}
-
-uint8_t *buf_extend(struct buf *b, size_t size)
-{
-	uint8_t *room;
-
-	buf_reserve(b, size);
-	room = b->data + b->size;
-	b->size += size;
-	return room;
 }
 
 void buf_add_str(struct buf *b, struct str s)

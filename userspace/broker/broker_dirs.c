@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -57,23 +58,46 @@ static int open_all(const struct config *c, struct broker_dirs *dirs, struct bro
 
 /* ---- formatting ---- */
 
+#define METADATA_DIR "__cluster_metadata-0"
+
 struct contents {
-	char name[64]; /* of something that is no fresh directory's */
+	struct dir *dir;
+	char name[64]; /* of something that neither a fresh directory has nor a begun formatting */
 };
 
+static bool ends_with(const char *name, const char *end)
+{
+	size_t size = strlen(name);
+
+	return size >= strlen(end) && !strcmp(name + size - strlen(end), end);
+}
+
+static void look_in_metadata(void *arg, const struct dir_entry *e)
+{
+	struct contents *c = arg;
+
+	if (strcmp(e->name, "00000000000000000000-0000000000.checkpoint") &&
+	    !ends_with(e->name, ".tmp") && !c->name[0])
+		snprintf(c->name, sizeof(c->name), METADATA_DIR "/%.40s", e->name);
+}
+
+/* A crash while formatting is no reason to refuse: meta.properties comes last. */
 static void look_at_entry(void *arg, const struct dir_entry *e)
 {
 	struct contents *c = arg;
 
-	if (strcmp(e->name, ".lock") && strcmp(e->name, "lost+found") && !c->name[0]) {
-		strncpy(c->name, e->name, sizeof(c->name) - 1);
-	}
+	if (c->name[0] || !strcmp(e->name, ".lock") || !strcmp(e->name, "lost+found") ||
+	    !strcmp(e->name, "bootstrap.checkpoint") || ends_with(e->name, ".tmp"))
+		return;
+	if (!strcmp(e->name, METADATA_DIR) && !dir_list(c->dir, e->name, look_in_metadata, c))
+		return;
+	snprintf(c->name, sizeof(c->name), "%.60s", e->name);
 }
 
 /* Logs whose meta.properties is lost must not become strays of a new cluster. */
 static int refuse_lost_identity(struct dir *dir, struct broker_error *why)
 {
-	struct contents contents = { "" };
+	struct contents contents = { .dir = dir };
 	struct meta_properties m;
 	struct storage_error ignored;
 	struct arena arena;

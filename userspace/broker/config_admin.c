@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/config_admin.h"
 
+#include "config_private.h"
 #include "core/topic_name.h"
 #include "wire/errors.h"
 
@@ -22,28 +23,9 @@ static struct outcome invalid(struct str message)
 
 static struct outcome found(struct config_entries entries)
 {
-	if (!entries.entry && entries.count)
+	if (!entries.entry)
 		return refuse(WIRE_UNKNOWN_SERVER_ERROR, (struct str){ NULL, 0 });
 	return (struct outcome){ .entries = entries };
-}
-
-/* Java's Integer.parseInt. */
-static bool parse_int(struct str text, int32_t *ret)
-{
-	bool negative = text.size && text.data[0] == '-';
-	uint32_t at = text.size && (negative || text.data[0] == '+') ? 1 : 0;
-	int64_t value = 0;
-
-	if (at == text.size)
-		return false;
-	for (; at < text.size; at++) {
-		if (text.data[at] < '0' || text.data[at] > '9' || value > INT32_MAX)
-			return false;
-		value = value * 10 + (text.data[at] - '0');
-	}
-	value = negative ? -value : value;
-	*ret = (int32_t)value;
-	return value >= INT32_MIN && value <= INT32_MAX;
 }
 
 /* ---- DescribeConfigs ---- */
@@ -68,12 +50,12 @@ static struct outcome describe_topic(const struct config_admin *a, struct str na
 
 static struct outcome describe_broker(const struct config_admin *a, struct str name, bool loggers)
 {
-	int32_t id;
+	int64_t id;
 
 	if (!name.size)
 		return loggers ? invalid(STR("Broker id must not be empty"))
 		               : found(config_describe_cluster(a->config, a->arena));
-	if (!parse_int(name, &id))
+	if (!config_parse_long(name, &id) || id < INT32_MIN || id > INT32_MAX)
 		return invalid(arena_printf(
 			a->arena, "Broker id must be an integer, but it is: %.*s", STR_ARG(name)));
 	if (id != a->node_id)
@@ -191,7 +173,7 @@ static void describe_one(const struct config_admin *a, const struct describe_con
 
 	*ret = (struct describe_configs_response_result){
 		.error_code = o.error,
-		.error_message = o.message,
+		.error_message = o.message.data ? o.message : STR(""),
 		.resource_type = resource->resource_type,
 		.resource_name = resource->resource_name,
 		.configs = WIRE_EMPTY,
@@ -203,21 +185,23 @@ static void describe_one(const struct config_admin *a, const struct describe_con
 	}
 }
 
-/* One resource of a type that does not exist spoils the request: all of them are answered so. */
-static const struct describe_configs_request_resource *
-find_unknown(const struct describe_configs_request *r)
+/*
+ * One resource of a type that does not exist spoils the request: all of them are answered so, in
+ * the words that Kafka has for the error itself.
+ */
+static bool is_spoilt(const struct describe_configs_request *r)
 {
 	for (uint32_t i = 0; i < r->resources_count; i++)
 		if (!is_known_type(r->resources[i].resource_type))
-			return &r->resources[i];
-	return NULL;
+			return true;
+	return false;
 }
 
 void config_admin_describe(const struct config_admin *a,
                            const struct describe_configs_request *request,
                            struct describe_configs_response *ret)
 {
-	const struct describe_configs_request_resource *unknown = find_unknown(request);
+	bool spoilt = is_spoilt(request);
 
 	describe_configs_response_init(ret);
 	ret->results = arena_array(a->arena, request->resources_count, sizeof(*ret->results));
@@ -227,17 +211,16 @@ void config_admin_describe(const struct config_admin *a,
 	for (uint32_t i = 0; i < request->resources_count; i++) {
 		const struct describe_configs_request_resource *r = &request->resources[i];
 
-		if (!unknown) {
+		if (!spoilt) {
 			describe_one(a, request, r, &ret->results[i]);
 			continue;
 		}
 		ret->results[i] = (struct describe_configs_response_result){
 			.error_code = WIRE_INVALID_REQUEST,
 			.error_message =
-				arena_printf(a->arena,
-			                     "Unexpected resource type UNKNOWN for resource "
-			                     "%.*s",
-			                     STR_ARG(unknown->resource_name)),
+				STR("This most likely occurs because of a request being malformed "
+			            "by the client library or the message was sent to an "
+			            "incompatible broker. See the broker logs for more details."),
 			.resource_type = r->resource_type,
 			.resource_name = r->resource_name,
 			.configs = WIRE_EMPTY,

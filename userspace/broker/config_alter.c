@@ -203,48 +203,45 @@ static struct config_admin_verdict check_broker(const struct config_admin *a,
 
 /* ---- one resource ---- */
 
-static bool parse_id(struct str text, int32_t *ret)
+static struct config_admin_verdict check_node_id(const struct config_admin *a, struct str name,
+                                                 bool loggers)
 {
-	char copy[12];
-	char *end;
-	long value;
+	int64_t id;
 
-	if (!text.size || text.size >= sizeof(copy))
-		return false;
-	memcpy(copy, text.data, text.size);
-	copy[text.size] = '\0';
-	value = strtol(copy, &end, 10);
-	*ret = (int32_t)value;
-	return !*end && value >= INT32_MIN && value <= INT32_MAX;
-}
-
-static struct config_admin_verdict check_node_id(const struct config_admin *a, struct str name)
-{
-	int32_t id;
-
-	if (!parse_id(name, &id))
+	if (!config_parse_long(name, &id) || id < INT32_MIN || id > INT32_MAX)
 		return invalid(arena_printf(a->arena, "Node id must be an integer, but it is: %.*s",
 		                            STR_ARG(name)));
-	if (id != a->node_id)
+	if (id == a->node_id)
+		return forwarded();
+	if (loggers)
 		return invalid(arena_printf(a->arena,
-		                            "Unexpected broker id, expected %d, but received %.*s",
-		                            a->node_id, STR_ARG(name)));
-	return forwarded();
+		                            "Unexpected node id. Expected %d, but received %d",
+		                            a->node_id, (int)id));
+	return invalid(arena_printf(a->arena,
+	                            "Unexpected broker id, expected %d, but received %.*s",
+	                            a->node_id, STR_ARG(name)));
 }
 
 /* There are no loggers by name here, so none can get a level. */
 static struct config_admin_verdict check_logger(const struct config_admin *a,
                                                 const struct resource *r)
 {
-	struct config_admin_verdict v = check_node_id(a, r->name);
+	struct config_admin_verdict v = check_node_id(a, r->name, true);
+	const struct alteration *first = r->change;
 
 	v.forwarded = false;
-	if (!v.error && r->change_count) {
-		v.error = WIRE_INVALID_CONFIG;
-		v.message = arena_printf(a->arena, "Logger %.*s does not exist!",
-		                         STR_ARG(r->change[0].name));
-	}
-	return v;
+	if (v.error || !r->change_count)
+		return v;
+	if (first->op == CONFIG_APPEND || first->op == CONFIG_SUBTRACT)
+		return invalid(arena_printf(
+			a->arena, "%s operation is not allowed for the BROKER_LOGGER resource",
+			first->op == CONFIG_APPEND ? "APPEND" : "SUBTRACT"));
+	if (first->op != CONFIG_SET && first->op != CONFIG_DELETE)
+		return invalid(arena_printf(a->arena,
+		                            "Unknown operation type %d is not allowed for the "
+		                            "BROKER_LOGGER resource",
+		                            first->op));
+	return refuse(arena_printf(a->arena, "Logger %.*s does not exist!", STR_ARG(first->name)));
 }
 
 static struct config_admin_verdict check_resource(const struct config_admin *a,
@@ -265,7 +262,7 @@ static struct config_admin_verdict check_resource(const struct config_admin *a,
 		break;
 	case IMAGE_RESOURCE_BROKER:
 		if (r->name.size)
-			v = check_node_id(a, r->name);
+			v = check_node_id(a, r->name, false);
 		return v.error ? v : check_broker(a, r);
 	case IMAGE_RESOURCE_TOPIC:
 	case IMAGE_RESOURCE_CLIENT_METRICS:

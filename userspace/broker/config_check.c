@@ -236,7 +236,8 @@ void config_check_values(struct config_complaints *to)
 	if (config_int(c, CONFIG_NODE_ID) != config_int(c, CONFIG_BROKER_ID))
 		config_complain(to, "node.id",
 		                "You must set `node.id` to the same value as `broker.id`.");
-	if (config_items(c, CONFIG_CONFIG_PROVIDERS).count)
+	/* Set dynamically they are not asked in Kafka either. */
+	if (to->report && config_items(c, CONFIG_CONFIG_PROVIDERS).count)
 		config_complain(
 			to, "config.providers",
 			"config.providers is not supported: values of the form ${...} would be "

@@ -246,7 +246,8 @@ static void describe_given(struct describe *d, struct str name, struct str value
 	d->entry[d->count++] = (struct config_entry){
 		.name = name,
 		.value = hide ? (struct str){ NULL, 0 } : value,
-		.doc = exact ? str_of(key->doc) : (struct str){ NULL, 0 },
+		.doc = exact && !(key->flags & CONFIG_QUOTA) ? str_of(key->doc)
+		                                             : (struct str){ NULL, 0 },
 		.synonym = s.item,
 		.synonym_count = s.count,
 		.source = s.count ? s.item[0].source : CONFIG_SOURCE_DEFAULT,

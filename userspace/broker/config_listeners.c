@@ -39,26 +39,34 @@ static bool is_secure(struct str name)
 	       str_eq(name, STR("SASL_PLAINTEXT"));
 }
 
-/* A controller's listener is PLAINTEXT by itself where nothing at all is secure. */
-static bool is_plain_everywhere(const struct config *c)
+/*
+ * A controller's listener is PLAINTEXT by itself where the map is not given and nothing at all is
+ * secure.  False: complained.
+ */
+static bool find_plain(struct config_complaints *to, bool *ret)
 {
-	struct config_list names = config_items(c, CONFIG_CONTROLLER_LISTENER_NAMES);
-	struct config_list listeners = config_items(c, CONFIG_LISTENERS);
+	struct config_list names = config_items(to->c, CONFIG_CONTROLLER_LISTENER_NAMES);
+	struct config_list listeners = config_items(to->c, CONFIG_LISTENERS);
+	bool secure = false;
 
+	*ret = false;
+	if (config_is_set(to->c, CONFIG_LISTENER_SECURITY_PROTOCOL_MAP))
+		return true;
 	for (uint32_t i = 0; i < names.count; i++)
-		if (is_secure(names.item[i]))
-			return false;
-	for (uint32_t i = 0; i < listeners.count; i++) {
+		secure = secure || is_secure(names.item[i]);
+	for (uint32_t i = 0; i < listeners.count && !secure; i++) {
 		struct str s = listeners.item[i];
 		const char *colon = memchr(s.data, ':', s.size);
 
-		if (colon)
-			s.size = (uint32_t)(colon - s.data);
-		if (config_str_eq_nocase(s, STR("SSL")) ||
-		    config_str_eq_nocase(s, STR("SASL_SSL")) ||
-		    config_str_eq_nocase(s, STR("SASL_PLAINTEXT")))
+		if (!colon) {
+			config_complain(to, "listeners",
+			                "Unable to parse a listener name from %.*s", STR_ARG(s));
 			return false;
+		}
+		s.size = (uint32_t)(colon - s.data);
+		secure = is_secure(config_upper(s, &to->c->arena));
 	}
+	*ret = !secure;
 	return true;
 }
 
@@ -114,6 +122,7 @@ static bool make_map(struct config_complaints *to, struct protocol_map *ret)
 	struct config *c = to->c;
 	struct config_list names = config_items(c, CONFIG_CONTROLLER_LISTENER_NAMES);
 	uint32_t count;
+	bool plain;
 	const struct str *item = config_split(config_str(c, CONFIG_LISTENER_SECURITY_PROTOCOL_MAP),
 	                                      &c->arena, &count);
 
@@ -126,9 +135,9 @@ static bool make_map(struct config_complaints *to, struct protocol_map *ret)
 	for (uint32_t i = 0; i < count; i++)
 		if (!add_mapping(to, item[i], ret))
 			return false;
-	if (config_is_set(c, CONFIG_LISTENER_SECURITY_PROTOCOL_MAP) || !is_plain_everywhere(c))
-		return true;
-	for (uint32_t i = 0; i < names.count; i++) {
+	if (!find_plain(to, &plain))
+		return false;
+	for (uint32_t i = 0; plain && i < names.count; i++) {
 		if (map_find(ret, names.item[i]) >= 0)
 			continue;
 		ret->name[ret->count] = names.item[i];

@@ -179,34 +179,130 @@ static struct str rules_effective(void *arg, struct arena *arena, const struct i
 	return ret;
 }
 
+/* ---- KafkaConfigSchema.resolveEffectiveTopicConfig: texts as they were given ---- */
+
+struct effective {
+	struct config_layer topic;
+	struct config_layer broker;
+	struct config_layer cluster;
+	const struct config_givens *fixed;
+};
+
+/* Hours and minutes become milliseconds; what is no number is 0. */
+static struct str converted(const struct config_topic_synonym *s, struct str value,
+                            struct arena *arena)
+{
+	int64_t number;
+
+	if (s->multiply == 1)
+		return value;
+	if (!config_parse_long(config_trim(value), &number) || number < INT32_MIN ||
+	    number > INT32_MAX)
+		number = 0;
+	return arena_printf(arena, "%lld", (long long)(number * s->multiply));
+}
+
+static bool from_layer(const struct config_topic_synonym *s, struct config_layer layer,
+                       struct arena *arena, struct str *ret)
+{
+	const struct config_key *key = config_table(CONFIG_SCOPE_BROKER).key;
+
+	for (; s->id >= 0; s++) {
+		struct str value = config_layer_value(layer, str_of(key[s->id].name));
+
+		if (!value.data)
+			continue;
+		*ret = converted(s, value, arena);
+		return true;
+	}
+	return false;
+}
+
+static bool from_file(const struct config_topic_synonym *s, const struct config_givens *fixed,
+                      struct arena *arena, struct str *ret)
+{
+	const struct config_key *key = config_table(CONFIG_SCOPE_BROKER).key;
+
+	for (; s->id >= 0; s++) {
+		const struct config_given *given =
+			config_givens_find(fixed, str_of(key[s->id].name));
+
+		if (!given)
+			continue;
+		*ret = converted(s, given->value, arena);
+		return true;
+	}
+	return false;
+}
+
+static int8_t effective_value(const struct effective *e, int id, struct arena *arena,
+                              struct str *ret)
+{
+	const struct config_topic_synonym *s = config_topic_synonyms((enum topic_config_id)id);
+	const struct config_key *key = &config_table(CONFIG_SCOPE_TOPIC).key[id];
+
+	*ret = config_layer_value(e->topic, str_of(key->name));
+	if (ret->data)
+		return CONFIG_SOURCE_TOPIC;
+	if (from_layer(s, e->broker, arena, ret))
+		return CONFIG_SOURCE_DYNAMIC_BROKER;
+	if (from_layer(s, e->cluster, arena, ret))
+		return CONFIG_SOURCE_DYNAMIC_DEFAULT_BROKER;
+	if (from_file(s, e->fixed, arena, ret))
+		return CONFIG_SOURCE_STATIC_BROKER;
+	*ret = str_of(key->default_text);
+	return CONFIG_SOURCE_DEFAULT;
+}
+
+static size_t fill_entries(const struct effective *e, struct arena *arena,
+                           struct controller_config_entry *out)
+{
+	struct config_table table = config_table(CONFIG_SCOPE_TOPIC);
+	size_t count = 0;
+
+	for (uint32_t id = 0; id < table.count; id++) {
+		const struct config_key *key = &table.key[id];
+		struct str value;
+		int8_t source = effective_value(e, (int)id, arena, &value);
+
+		if (key->flags & CONFIG_INTERNAL && source != CONFIG_SOURCE_TOPIC)
+			continue;
+		if (key->flags & CONFIG_OWN && source == CONFIG_SOURCE_DEFAULT)
+			continue; /* Kafka's tools know their own */
+		out[count++] = (struct controller_config_entry){
+			.name = str_of(key->name),
+			.value = value.data && !value.size ? STR("") : arena_str(arena, value),
+			.source = source,
+			.type = (int8_t)key->type,
+			.is_sensitive = config_is_sensitive(key),
+		};
+	}
+	return count;
+}
+
 static size_t rules_topic_entries(void *arg, struct arena *arena, const struct image *image,
                                   const struct str *name, const struct str *value, size_t count,
                                   const struct controller_config_entry **ret)
 {
+	const struct config *c = arg;
+	struct controller_config_entry *out = arena_array(arena, TOPIC_CONFIG_COUNT, sizeof(*out));
+	struct effective e;
 	struct arena own;
-	struct config_entries entries;
-	struct controller_config_entry *out;
-	const struct config *c;
 
-	arena_init(&own, SIZE_MAX / 2);
-	c = with_dynamic(arg, image, &own);
-	entries = config_describe_topic(c, layer_of(name, value, count, &own), arena);
-	config_put(c);
-	arena_fini(&own);
-	out = arena_array(arena, entries.count + 1, sizeof(*out));
 	*ret = out;
-	if (!out || !entries.entry)
+	if (!out)
 		return 0;
-	for (uint32_t i = 0; i < entries.count; i++)
-		out[i] = (struct controller_config_entry){
-			.name = entries.entry[i].name,
-			.value = entries.entry[i].value,
-			.source = entries.entry[i].source,
-			.type = entries.entry[i].type,
-			.is_sensitive = entries.entry[i].is_sensitive,
-			.is_read_only = entries.entry[i].is_read_only,
-		};
-	return entries.count;
+	arena_init(&own, SIZE_MAX / 2);
+	e = (struct effective){
+		.topic = layer_of(name, value, count, &own),
+		.broker = config_layer_of(image, IMAGE_RESOURCE_BROKER,
+		                          config_str(c, CONFIG_NODE_ID), &own),
+		.cluster = config_layer_of(image, IMAGE_RESOURCE_BROKER, STR(""), &own),
+		.fixed = &c->fixed,
+	};
+	count = fill_entries(&e, arena, out);
+	arena_fini(&own);
+	return count;
 }
 
 struct controller_config_rules config_controller_rules(const struct config *c)

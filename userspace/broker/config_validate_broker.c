@@ -87,7 +87,6 @@ static bool check_pool(struct validation *v, const char *name, int64_t before, i
 static bool check_pools(struct validation *v, const struct config *now)
 {
 	static const uint16_t ids[] = {
-		CONFIG_NUM_NETWORK_THREADS,
 		CONFIG_NUM_IO_THREADS,
 		CONFIG_NUM_REPLICA_FETCHERS,
 		CONFIG_NUM_RECOVERY_THREADS_PER_DATA_DIR,
@@ -123,26 +122,33 @@ static bool check_cleaner(struct validation *v, const struct config *now)
 	return true;
 }
 
-/* Of each listener, its own or the broker's. */
+/* What one listener may have of its own, before and after. */
+static bool check_listener(struct validation *v, const struct config *now, struct str listener,
+                           enum config_id id)
+{
+	const char *name = config_table(CONFIG_SCOPE_BROKER).key[id].name;
+	struct str old = config_listener_str(v->c, listener, STR(""), id);
+	struct str new = config_listener_str(now, listener, STR(""), id);
+	int64_t before;
+	int64_t after;
+
+	if (str_eq(old, new) || !config_parse_long(old, &before) || !config_parse_long(new, &after))
+		return true;
+	if (id == CONFIG_NUM_NETWORK_THREADS)
+		return check_pool(v, name, before, after);
+	return after > 0 || refuse_change(v, "Invalid %s %lld", name, (long long)after);
+}
+
 static bool check_listener_limits(struct validation *v, const struct config *now)
 {
-	static const uint16_t ids[] = { CONFIG_MAX_CONNECTIONS,
+	static const uint16_t ids[] = { CONFIG_NUM_NETWORK_THREADS, CONFIG_MAX_CONNECTIONS,
 		                        CONFIG_MAX_CONNECTION_CREATION_RATE };
 
-	for (uint32_t i = 0; i < now->listeners.count; i++) {
-		struct str listener = now->listeners.listener[i].name;
-
-		for (size_t j = 0; j < array_count(ids); j++) {
-			const char *name = config_table(CONFIG_SCOPE_BROKER).key[ids[j]].name;
-			struct str before = config_listener_str(v->c, listener, STR(""), ids[j]);
-			struct str after = config_listener_str(now, listener, STR(""), ids[j]);
-			int64_t value;
-
-			if (!str_eq(before, after) && config_parse_long(after, &value) &&
-			    value <= 0)
-				return refuse_change(v, "Invalid %s %lld", name, (long long)value);
-		}
-	}
+	for (uint32_t i = 0; i < now->listeners.count; i++)
+		for (size_t j = 0; j < array_count(ids); j++)
+			if (!check_listener(v, now, now->listeners.listener[i].name,
+			                    (enum config_id)ids[j]))
+				return false;
 	return true;
 }
 

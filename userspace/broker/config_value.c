@@ -300,7 +300,8 @@ static bool check_throttled(const struct config_key *key, const struct config_va
 		"Invalid value [%.*s] for configuration %s: %s must be the literal '*' or a "
 		"list of replicas in the following format: "
 		"[partitionId]:[brokerId],[partitionId]:[brokerId],...",
-		STR_ARG(v->text), key->name, key->name);
+		STR_ARG(config_join((struct config_list){ v->item, v->item_count }, ", ", arena)),
+		key->name, key->name);
 	return false;
 }
 

@@ -48,11 +48,12 @@ static void publish(struct metadata *m)
 	if (image_in_transaction(new) || (old && old->offset == new->offset))
 		return;
 	m->replay.image = image_edit(new);
-	rcu_publish(&m->image, new);
 	retired = mem_alloc(sizeof(*retired));
 	retired->image = old;
+	/* First: nobody sees a partition in the image that is not to be found on this broker yet. */
 	if (m->options.changed)
 		m->options.changed(m->options.arg, old, new);
+	rcu_publish(&m->image, new);
 	rcu_defer(&retired->rcu, free_retired);
 }
 

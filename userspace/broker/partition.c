@@ -375,15 +375,18 @@ void partition_log_options(struct partition *p, struct log_options *ret)
 
 void partition_opened(struct partition *p, struct log *log, struct log_mark stable)
 {
-	const struct partition_facts *old = partition_facts(p);
-
 	if (log) {
 		p->log = log;
 		pin(p); /* its own, until it is gone */
 		log_mark_publish(&p->high_watermark, log_end_mark(log));
 		log_mark_publish(&p->last_stable, stable);
 	}
-	publish(p, old, log ? PARTITION_FOLLOWER : PARTITION_OFFLINE);
+	/*
+	 * What the image says of it is the strand's next item.  Until then it goes on as being
+	 * opened: whoever comes waits, and is not told that nobody leads.
+	 */
+	if (!log)
+		publish(p, partition_facts(p), PARTITION_OFFLINE);
 	strand_unpark(&p->strand);
 }
 
@@ -442,7 +445,8 @@ static bool is_served(const struct partition *p)
 {
 	enum partition_role role = partition_facts(p)->role;
 
-	return role == PARTITION_LEADER || role == PARTITION_FOLLOWER;
+	return role == PARTITION_LEADER || role == PARTITION_FOLLOWER ||
+	       (role == PARTITION_OPENING && p->log);
 }
 
 static void wake(struct partition *p)

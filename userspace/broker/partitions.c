@@ -480,6 +480,9 @@ static void close_home(struct closing *c)
 	for (size_t i = 0; i < c->part_count; i++)
 		if (c->part[i]->home == home)
 			close_one(c, c->part[i]);
+	/* A recovery point is the truth from the moment it can be read. */
+	if (c->clean && !c->err[c->home])
+		c->err[c->home] = dir_syncfs(home->dir);
 	if (c->clean && !c->err[c->home])
 		c->err[c->home] = log_dir_checkpoint(home->dir, c->point, c->count);
 }

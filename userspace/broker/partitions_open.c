@@ -86,9 +86,30 @@ static int make_directory(struct partition *part)
 	if (err != -EEXIST)
 		return err;
 	err = log_topic_id(dir, part->name, &id);
-	if (!err && uuid_eq(id, part->topic_id))
-		return 0;
-	return -EAGAIN;
+	if (err == -ENOENT || err == -EBADMSG) /* an earlier try found no room for it */
+		return log_identify(dir, part->name, part->topic_id);
+	if (err)
+		return err;
+	return uuid_eq(id, part->topic_id) ? 0 : -EAGAIN;
+}
+
+/* It was found by its name: a crash may have come before its topic id was durable. */
+static int identify(struct partition *part)
+{
+	struct uuid id;
+	int err = log_topic_id(part->home->dir, part->name, &id);
+
+	if (err != -ENOENT && err != -EBADMSG)
+		return err;
+	return log_identify(part->home->dir, part->name, part->topic_id);
+}
+
+/* Checkpoints may speak of a log of this name: of one that was deleted. */
+static bool is_told_of(const struct log_home *home, const struct partition *part)
+{
+	return atomic_load(&home->has_doomed) ||
+	       log_offsets_find(&home->recovery_points, part->topic, part->index, -1) >= 0 ||
+	       log_offsets_find(&home->log_starts, part->topic, part->index, -1) >= 0;
 }
 
 static void run_open(struct job *job)
@@ -107,7 +128,10 @@ static void run_open(struct job *job)
 	partition_log_options(part, &o);
 	if (part->is_new) {
 		j->err = make_directory(part);
+		if (is_told_of(home, part))
+			o.recovery_point = INT64_MAX;
 	} else {
+		j->err = identify(part);
 		o.recovery_point =
 			log_offsets_find(&home->recovery_points, part->topic, part->index, 0);
 		o.start_offset = log_offsets_find(&home->log_starts, part->topic, part->index, 0);

@@ -24,6 +24,7 @@ struct log_home {
 	_Atomic(bool) is_failed;
 	_Atomic(uint32_t) log_count;
 	_Atomic(uint32_t) unopened; /* of the logs found at the start */
+	_Atomic(bool) has_doomed;   /* since the last checkpoint */
 	/* What the files said at the start; read only. */
 	struct log_offsets recovery_points;
 	struct log_offsets log_starts;
@@ -34,6 +35,7 @@ struct log_home {
 	bool is_recovered;
 	bool is_dirty; /* its checkpoints are behind in more than what logs tell */
 	bool is_checkpointing;
+	uint64_t doomed;      /* logs that were deleted in this life */
 	struct list removals; /* struct removal, by time */
 	struct mail failed_mail;
 };
@@ -100,6 +102,7 @@ struct partitions {
 	struct timer checkpoint_timer;
 	struct timer removal_timer;
 	struct timer retry_timer;
+	struct timer flush_timer;
 	struct mail begun_mail;
 	struct mail soon_mail;
 	_Atomic(bool) soon_posted;
@@ -143,10 +146,16 @@ void partitions_upkeep_init(struct partitions *p);
 void partitions_log_unused(struct partition *part);
 /* What checkpoints say of a partition; log NULL: it could not be opened. */
 struct log_point partitions_point(struct partition *part, struct log *log);
-/* strand */
+/* any reactor */
 void partitions_storage_failed(struct partition *part, int err);
 /* reactor 0 */
 void partitions_remove_later(struct partitions *p, struct log_home *home, const char *name,
                              uint64_t delay_ms);
+
+/* ---- partitions_flush.c; reactor 0 ---- */
+
+void partitions_flush_init(struct partitions *p);
+void partitions_flush_start(struct partitions *p);
+void partitions_flush_stop(struct partitions *p);
 
 #endif

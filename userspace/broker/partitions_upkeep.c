@@ -94,7 +94,8 @@ struct checkpoint_job {
 	struct checkpoint_part *part;
 	struct log_point *point;
 	size_t count, capacity;
-	bool is_behind; /* some log has bytes that are not synced */
+	uint64_t doomed; /* before */
+	bool is_behind;  /* some log has bytes that are not synced */
 	int err;
 };
 
@@ -191,8 +192,10 @@ static void checkpoint_done(struct job *job)
 	int err = j->err;
 
 	home->is_checkpointing = false;
+	if (!err && j->doomed == home->doomed)
+		atomic_store(&home->has_doomed, false);
 	free_checkpoint(j);
-	if (err == -ENOSPC || err == -EDQUOT) {
+	if (errno_is_full(err)) {
 		home->is_dirty = true;
 		diag_warn("log", "%s: no room for checkpoints", dir_path(home->dir));
 	} else if (err) {
@@ -219,6 +222,7 @@ static void checkpoint(struct partitions *p, struct log_home *home)
 	}
 	home->is_dirty = false;
 	home->is_checkpointing = true;
+	j->doomed = home->doomed;
 	j->job.run = run_checkpoint;
 	j->job.done = checkpoint_done;
 	partitions_submit(p, WORK_SLOW, &j->job);
@@ -407,6 +411,8 @@ static void begin_doom(struct mail *mail)
 	struct partition *part = container_of(mail, struct partition, mail);
 	struct doom_job *j = mem_zalloc(sizeof(*j));
 
+	part->home->doomed++;
+	atomic_store(&part->home->has_doomed, true);
 	j->part = part;
 	j->job.run = run_doom;
 	j->job.done = doom_done;
@@ -486,6 +492,7 @@ void partitions_upkeep_init(struct partitions *p)
 	timer_init(&p->checkpoint_timer, fire_checkpoint);
 	timer_init(&p->removal_timer, fire_removal);
 	timer_init(&p->retry_timer, fire_retry);
+	partitions_flush_init(p);
 	p->soon_mail.run = checkpoint_soon;
 	p->unpinned_mail.run = on_unpinned;
 }
@@ -499,6 +506,7 @@ void partitions_start(struct partitions *p)
 	p->checkpoint_due_ms =
 		now + (uint64_t)config_int(c, CONFIG_LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS);
 	timer_arm(&p->checkpoint_timer, now + LOOK_MS);
+	partitions_flush_start(p);
 	timer_arm(&p->retention_timer,
 	          now + (uint64_t)config_long(c, CONFIG_LOG_INITIAL_TASK_DELAY_MS));
 }
@@ -512,5 +520,6 @@ void partitions_stop(struct partitions *p, void (*stopped)(void *arg), void *arg
 	timer_disarm(&p->checkpoint_timer);
 	timer_disarm(&p->removal_timer);
 	timer_disarm(&p->retry_timer);
+	partitions_flush_stop(p);
 	stop_if_idle(p);
 }

@@ -96,7 +96,9 @@ static bool parse_id(struct str text, int32_t *ret)
 	char *end;
 	long value;
 
-	if (!text.size || text.size >= sizeof(copy))
+	/* strtol() also takes blanks before the number, Java does not. */
+	if (!text.size || text.size >= sizeof(copy) || text.data[0] == ' ' ||
+	    (text.data[0] >= '\t' && text.data[0] <= '\r'))
 		return false;
 	memcpy(copy, text.data, text.size);
 	copy[text.size] = '\0';
@@ -132,6 +134,9 @@ static struct verdict check_name(const struct outcome *o)
 			                  STR("Default group resources are not allowed."));
 		return verdict_ok();
 	case IMAGE_RESOURCE_CLIENT_METRICS:
+		if (!name.size)
+			return verdict_of(WIRE_INVALID_REQUEST,
+			                  STR("Subscription name can't be empty"));
 		return verdict_ok();
 	default:
 		return verdict_of(WIRE_INVALID_REQUEST, STR("Unknown resource type BROKER_LOGGER"));

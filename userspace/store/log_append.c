@@ -321,7 +321,7 @@ static void fail_group(struct log *log, int err)
 			a->error = error_of(err);
 		a->duplicate = false;
 	}
-	if (err != -ENOSPC && err != -EDQUOT) {
+	if (!errno_is_full(err)) {
 		log->failed = err;
 		log->options.failed(log->options.arg, err);
 	}

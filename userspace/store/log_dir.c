@@ -266,6 +266,8 @@ int log_dir_begin(struct dir *dir)
 		err = unlink_if_there(dir, CLEAN_FILE);
 	if (!err)
 		err = make_if_missing(dir, CLEANER_CHECKPOINT);
+	if (errno_is_full(err))
+		err = 0; /* it is only there because Kafka has it */
 	return err ? err : dir_sync(dir, "");
 }
 
@@ -279,7 +281,8 @@ int log_dir_recovered(struct dir *dir)
 	if (!err)
 		err = dir_replace(dir, BOOT_FILE, text.data, text.size, true);
 	buf_fini(&text);
-	return err;
+	/* Without it the next start checks more than it must. */
+	return errno_is_full(err) ? 0 : err;
 }
 
 int log_dir_end(struct dir *dir, int64_t broker_epoch)

@@ -34,16 +34,22 @@ int write_small(struct dir *dir, const char *path, const struct buf *data)
 	}
 	if (!err)
 		err = dir_rename(dir, (char *)tmp.data, path);
+	if (err)
+		(void)!dir_unlink(dir, (char *)tmp.data); /* on a full disk its room is needed */
 	buf_fini(&tmp);
 	return err;
 }
 
-/* Only a hint is lost when it fails: a later start makes it again from the segments. */
+/*
+ * A later start makes again what is missing, from the segments; but an old file would be believed
+ * below the recovery point.
+ */
 static void run_small(struct task *task)
 {
 	struct small_file *f = container_of(task, struct small_file, task);
 
-	(void)!write_small(f->dir, f->path, &f->data);
+	if (write_small(f->dir, f->path, &f->data))
+		(void)!dir_unlink(f->dir, f->path);
 	buf_fini(&f->data);
 	mem_free(f->path);
 	mem_free(f);
@@ -159,14 +165,25 @@ struct index_task {
 	bool last; /* of a segment that is closed */
 };
 
+static void remove_index(const struct segment *s)
+{
+	char *path = segment_path(s, ".index");
+
+	(void)!dir_unlink(s->dir, path);
+	mem_free(path);
+}
+
 static void run_index(struct task *task)
 {
 	struct index_task *w = container_of(task, struct index_task, task);
 	int err = write_from(w->segment, w->index, w->txns_from, w->times_from, w->offsets_from,
 	                     w->last);
 
-	/* The memory may be forgotten only when the files are whole. */
-	if (!err && w->last)
+	/* The memory may be forgotten only when the files are whole; the next start is to see it.
+	 */
+	if (err)
+		remove_index(w->segment);
+	else if (w->last)
 		atomic_store_explicit(&w->index->in_files, true, memory_order_release);
 	segment_put(w->segment);
 	segment_index_put(w->index);
@@ -317,13 +334,18 @@ int log_add_segment(struct log *log, int64_t base_offset, int64_t now_ms)
 
 int log_create(struct dir *dir, const char *name, struct uuid topic_id)
 {
+	int err = dir_mkdir(dir, name);
+
+	return err ? err : log_identify(dir, name, topic_id);
+}
+
+int log_identify(struct dir *dir, const char *name, struct uuid topic_id)
+{
 	struct buf path = { 0 };
 	struct buf data = { 0 };
 	char text[UUID_TEXT_SIZE + 1];
-	int err = dir_mkdir(dir, name);
+	int err;
 
-	if (err && err != -EEXIST)
-		return err;
 	uuid_format(topic_id, text);
 	buf_printf(&path, "%s/partition.metadata", name);
 	buf_printf(&data, "version: 0\ntopic_id: %s", text);

@@ -59,13 +59,16 @@ static int drop_from(struct opening *o, size_t first)
 }
 
 /*
- * After a power cut a file may be gone whose successors are there: above the recovery point offsets
- * that are missing between two segments are such a hole, below it compaction's.
+ * After a power cut a file, or its end, may be gone whose successors are there: above the recovery
+ * point offsets that are missing between two segments are such a hole, below it compaction's.
+ * Where none is missing, what was cut off is the rest of an append that failed (ENOSPC).
  */
-static bool is_hole(const struct opening *o, size_t i, int64_t end)
+static bool is_hole(const struct opening *o, size_t i, const struct measure *m)
 {
-	return is_suspect(o, i) && o->log->options.recovery == LOG_POWERLESS &&
-	       end >= o->log->options.recovery_point && end < next_base(o, i);
+	if (!is_suspect(o, i) || o->log->options.recovery != LOG_POWERLESS)
+		return false;
+	return m->end_offset < next_base(o, i) &&
+	       (m->cut_bytes || m->end_offset >= o->log->options.recovery_point);
 }
 
 static int open_segment(struct opening *o, size_t i)
@@ -95,7 +98,7 @@ static int open_segment(struct opening *o, size_t i)
 	o->view->at[o->view->count++] = (struct view_segment){ m.segment, m.index };
 	if (m.need_end)
 		o->end = m.end_offset;
-	if (!err && !last && (m.cut_bytes || is_hole(o, i, m.end_offset)))
+	if (!err && !last && is_hole(o, i, &m))
 		err = drop_from(o, i + 1);
 	return err;
 }
@@ -161,8 +164,11 @@ static int replay(struct opening *o)
 
 	/* What is suspect is learnt again: the file may be older than a cut. */
 	(void)epoch_cache_truncate_end(&log->epochs, limit);
-	/* No snapshot that can be read: all of it, rather than take a retry for new. */
-	r.producers_from = snapshot > start ? snapshot : start;
+	/*
+	 * No snapshot that can be read: all of it, rather than take a retry for new.  Batches below
+	 * the log start count as long as they are there.
+	 */
+	r.producers_from = snapshot > 0 ? snapshot : 0;
 	r.epochs_from = known ? o->suspect_from : 0;
 	r.end_offset = o->end;
 	log->last_snapshot_offset = snapshot > start ? snapshot : start;
@@ -198,6 +204,25 @@ static int drop_snapshots(struct opening *o)
 	return err;
 }
 
+/* -errno; a full disk must not keep a log from being opened: *ret_whole then is false. */
+static int settle_index(const struct view_segment *at, bool rebuilt, bool last, bool *ret_whole)
+{
+	struct segment_index *x = at->index;
+	int err = 0;
+
+	if (!last)
+		time_entry_add(&x->times, at->segment);
+	if (rebuilt || (!last && (x->offsets.written != index_count(&x->offsets) ||
+	                          x->times.written != index_count(&x->times)))) {
+		err = write_indexes(at->segment, x);
+		x->offsets.written = index_count(&x->offsets);
+		x->times.written = index_count(&x->times);
+		x->txns.written = index_count(&x->txns);
+	}
+	*ret_whole = !err;
+	return errno_is_full(err) ? 0 : err;
+}
+
 /* The index files of closed segments are whole, and their memory goes; the active one's stays. */
 static int settle_indexes(struct opening *o)
 {
@@ -205,20 +230,12 @@ static int settle_indexes(struct opening *o)
 
 	for (uint32_t i = 0; i < o->view->count && !err; i++) {
 		struct view_segment *at = &o->view->at[i];
-		struct segment_index *x = at->index;
 		bool last = i + 1 == o->view->count;
+		bool whole;
 
-		if (!last)
-			time_entry_add(&x->times, at->segment);
-		if (o->rebuilt[i] || (!last && (x->offsets.written != index_count(&x->offsets) ||
-		                                x->times.written != index_count(&x->times)))) {
-			err = write_indexes(at->segment, x);
-			x->offsets.written = index_count(&x->offsets);
-			x->times.written = index_count(&x->times);
-			x->txns.written = index_count(&x->txns);
-		}
-		if (!last) {
-			segment_index_put(x);
+		err = settle_index(at, o->rebuilt[i], last, &whole);
+		if (!last && whole) {
+			segment_index_put(at->index);
 			at->index = NULL;
 		}
 	}
@@ -269,6 +286,9 @@ static int load(struct opening *o)
 	atomic_store(&log->beside->has_limit, limit != INT64_MAX);
 	if (log->options.recovery_point > limit)
 		log->options.recovery_point = limit;
+	/* A checkpoint that is older than the limit may be of another log. */
+	if (log->options.start_offset > limit)
+		log->options.start_offset = limit;
 	if (!err)
 		err = open_segments(o);
 	if (!err && o->end < log->options.start_offset)

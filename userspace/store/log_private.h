@@ -206,6 +206,7 @@ struct log {
 	_Atomic(int64_t) lowest_cut;
 	_Atomic(int64_t) flush_ms;
 	_Atomic(uint64_t) synced_ms; /* on the clock of mono_ms() */
+	_Atomic(bool) is_rooted;     /* its directory and partition.metadata are on the device */
 	int failed; /* -errno: every append is refused */
 	int64_t last_snapshot_offset;
 	struct ended_txn *ended;

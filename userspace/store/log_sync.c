@@ -69,6 +69,7 @@ void log_synced(struct log *log, const struct log_view *view, int64_t end)
 	for (uint32_t i = 0; i < view->count; i++)
 		atomic_store_explicit(&view->at[i].segment->is_named, true, memory_order_relaxed);
 	recovery_point_raise(log, view->cuts, end);
+	atomic_store(&log->is_rooted, true);
 	atomic_store_explicit(&log->synced_ms, mono_ms(), memory_order_relaxed);
 }
 
@@ -115,6 +116,14 @@ static int sync_segments(struct log *log, const struct log_view *view)
 	return err;
 }
 
+/* Nobody has synced the log since it was made, for all we know. */
+static int sync_root(struct log *log)
+{
+	int err = sync_small(log->options.dir, log_path(log->options.name, "partition.metadata"));
+
+	return err ? err : dir_sync(log->options.dir, "");
+}
+
 int log_sync(struct log *log, const struct log_view *view, int64_t end)
 {
 	const char *name = log->options.name;
@@ -125,6 +134,8 @@ int log_sync(struct log *log, const struct log_view *view, int64_t end)
 	err = sync_segments(log, view);
 	if (!err)
 		err = sync_small(dir, log_path(name, "leader-epoch-checkpoint"));
+	if (!err && !atomic_load(&log->is_rooted))
+		err = sync_root(log);
 	if (!err)
 		err = dir_sync(dir, name);
 	if (!err)

@@ -20,66 +20,9 @@ const uint8_t message_value_size[WIRE_STRUCT] = {
 	[WIRE_RECORDS] = sizeof(struct records),
 };
 
-static void set_number(uint8_t type, void *at, int64_t v)
-{
-	switch (type) {
-	case WIRE_BOOL:
-		*(bool *)at = v;
-		break;
-	case WIRE_I8:
-		*(int8_t *)at = (int8_t)v;
-		break;
-	case WIRE_I16:
-	case WIRE_U16:
-		*(int16_t *)at = (int16_t)v;
-		break;
-	case WIRE_I32:
-	case WIRE_U32:
-		*(int32_t *)at = (int32_t)v;
-		break;
-	case WIRE_I64:
-		*(int64_t *)at = v;
-		break;
-	case WIRE_F64:
-		*(double *)at = (double)v;
-		break;
-	default:
-		break;
-	}
-}
-
-static void set_default(const struct message_field *f, void *out)
-{
-	void *at = FIELD_AT(f, out);
-
-	if (f->is_array) {
-		*(void **)at = f->null_default ? NULL : WIRE_EMPTY;
-		return;
-	}
-	switch (f->type) {
-	case WIRE_STRING:
-		((struct str *)at)->data = f->null_default ? NULL : "";
-		break;
-	case WIRE_BYTES:
-		((struct span *)at)->data = f->null_default ? NULL : (const uint8_t *)WIRE_EMPTY;
-		break;
-	case WIRE_STRUCT:
-		if (field_is_pointer(f))
-			*(const void **)at = f->instance;
-		else
-			message_defaults(f->sub, at);
-		break;
-	default:
-		if (f->number)
-			set_number(f->type, at, f->number);
-	}
-}
-
 void message_defaults(const struct message *m, void *out)
 {
-	memset(out, 0, m->size);
-	for (uint32_t i = 0; i < m->field_count; i++)
-		set_default(&m->field[i], out);
+	memcpy(out, m->defaults, m->size);
 }
 
 /* ---- decoding ---- */
@@ -93,28 +36,33 @@ struct decode {
 
 static size_t smallest_struct(const struct message *m, int16_t version, bool flexible);
 
-static size_t smallest(const struct message_field *f, int16_t version, bool flexible)
+/* On the wire, of a field's value or of an array's element. */
+static size_t smallest_value(const struct message_field *f, int16_t version, bool flexible)
 {
 	static const uint8_t fixed[WIRE_STRUCT] = { 1, 1, 2, 2, 4, 4, 8, 8, 16, 2, 4, 4 };
-	bool compact = flexible && !f->is_inflexible;
 
-	if (f->is_array)
-		return compact ? 1 : 4;
 	if (f->type == WIRE_STRUCT)
-		return field_is_pointer(f) ? 1 : smallest_struct(f->sub, version, flexible);
-	if (compact && f->type >= WIRE_STRING)
+		return smallest_struct(f->sub, version, flexible);
+	if (f->type >= WIRE_STRING && flexible && !f->is_inflexible)
 		return 1;
 	return fixed[f->type];
+}
+
+static size_t smallest(const struct message_field *f, int16_t version, bool flexible)
+{
+	if (f->is_array)
+		return flexible && !f->is_inflexible ? 1 : 4;
+	return field_is_pointer(f) ? 1 : smallest_value(f, version, flexible);
 }
 
 static size_t smallest_struct(const struct message *m, int16_t version, bool flexible)
 {
 	size_t size = flexible ? 1 : 0;
 
-	for (uint32_t i = 0; i < m->field_count; i++) {
+	for (uint32_t i = 0; i < m->plain_count; i++) {
 		const struct message_field *f = &m->field[i];
 
-		if (field_has(f, version) && !field_is_tagged(f, flexible))
+		if (field_has(f, version))
 			size += smallest(f, version, flexible);
 	}
 	return size;
@@ -152,6 +100,33 @@ static void decode_blob(struct decode *d, const struct message_field *f, void *a
 	}
 }
 
+/* Before a nullable struct: negative for null.  In a tag it is a varint, and 0 is null as well. */
+static bool take_presence(struct decode *d, const struct message_field *f)
+{
+	bool present =
+		f->tag >= 0 ? (int32_t)reader_uvarint(d->r) > 0 : (int8_t)reader_u8(d->r) >= 0;
+
+	return present && !d->r->err;
+}
+
+static void decode_inner(struct decode *d, const struct message_field *f, void *at)
+{
+	void *sub = NULL;
+
+	if (!field_is_pointer(f)) {
+		decode_struct(d, f->sub, at);
+		return;
+	}
+	if (take_presence(d, f)) {
+		sub = arena_alloc(d->arena, f->sub->size);
+		if (!sub)
+			reader_fail(d->r, -ENOMEM);
+		else
+			decode_struct(d, f->sub, sub);
+	}
+	*(void **)at = sub;
+}
+
 static void decode_value(struct decode *d, const struct message_field *f, void *at)
 {
 	switch (f->type) {
@@ -177,7 +152,7 @@ static void decode_value(struct decode *d, const struct message_field *f, void *
 		*(struct uuid *)at = reader_uuid(d->r);
 		break;
 	case WIRE_STRUCT:
-		decode_struct(d, f->sub, at);
+		decode_inner(d, f, at);
 		break;
 	default:
 		decode_blob(d, f, at);
@@ -187,17 +162,15 @@ static void decode_value(struct decode *d, const struct message_field *f, void *
 static void decode_array(struct decode *d, const struct message_field *f, void *out)
 {
 	int64_t count = take_length(d, f, 4);
-	size_t least = f->type == WIRE_STRUCT ? smallest_struct(f->sub, d->version, d->flexible)
-	                                      : smallest(&(struct message_field){ .type = f->type },
-	                                                 d->version, d->flexible);
 	size_t size = field_value_size(f);
 	char *array = WIRE_EMPTY;
 
-	/* take_length() bounds the count by the bytes that are left, so this cannot overflow. */
-	if (count > 0 && (size_t)count * least > reader_left(d->r))
+	/* take_length() bounds the count by the bytes that are left, so nothing can overflow. */
+	if (count > 0 &&
+	    (size_t)count * smallest_value(f, d->version, d->flexible) > reader_left(d->r))
 		reader_fail(d->r, -EBADMSG);
 	if (count > 0 && !d->r->err) {
-		array = arena_array(d->arena, (size_t)count, size);
+		array = arena_alloc(d->arena, (size_t)count * size);
 		if (!array)
 			reader_fail(d->r, -ENOMEM);
 	}
@@ -209,42 +182,20 @@ static void decode_array(struct decode *d, const struct message_field *f, void *
 		decode_value(d, f, array + (size_t)i * size);
 }
 
-/* Before a nullable struct: negative for null.  In a tag it is a varint, and 0 is null as well. */
-static bool take_presence(struct decode *d, bool in_tag)
+static inline void decode_field(struct decode *d, const struct message_field *f, void *out)
 {
-	bool present = in_tag ? (int32_t)reader_uvarint(d->r) > 0 : (int8_t)reader_u8(d->r) >= 0;
-
-	return present && !d->r->err;
-}
-
-static void decode_field(struct decode *d, const struct message_field *f, bool in_tag, void *out)
-{
-	void *at = FIELD_AT(f, out);
-
-	if (f->is_array) {
+	if (f->is_array)
 		decode_array(d, f, out);
-	} else if (field_is_pointer(f)) {
-		void *sub = NULL;
-
-		if (take_presence(d, in_tag)) {
-			sub = arena_alloc(d->arena, f->sub->size);
-			if (!sub)
-				reader_fail(d->r, -ENOMEM);
-			else
-				decode_struct(d, f->sub, sub);
-		}
-		*(void **)at = sub;
-	} else {
-		decode_value(d, f, at);
-	}
+	else
+		decode_value(d, f, FIELD_AT(f, out));
 }
 
 static const struct message_field *find_tag(const struct message *m, int16_t version, uint32_t tag)
 {
-	for (uint32_t i = 0; i < m->field_count; i++) {
+	for (uint32_t i = m->plain_count; i < m->field_count; i++) {
 		const struct message_field *f = &m->field[i];
 
-		if (f->tag >= 0 && (uint32_t)f->tag == tag && field_has(f, version))
+		if ((uint32_t)f->tag == tag && field_has(f, version))
 			return f;
 	}
 	return NULL;
@@ -264,7 +215,7 @@ static void decode_tags(struct decode *d, const struct message *m, void *out)
 
 		if (!start || !f)
 			continue;
-		decode_field(&sub, f, true, out);
+		decode_field(&sub, f, out);
 		if (!inside.err && inside.pos != inside.end)
 			inside.err = -EBADMSG;
 		if (inside.err)
@@ -275,11 +226,11 @@ static void decode_tags(struct decode *d, const struct message *m, void *out)
 static void decode_struct(struct decode *d, const struct message *m, void *out)
 {
 	message_defaults(m, out);
-	for (uint32_t i = 0; i < m->field_count && !d->r->err; i++) {
+	for (uint32_t i = 0; i < m->plain_count && !d->r->err; i++) {
 		const struct message_field *f = &m->field[i];
 
-		if (field_has(f, d->version) && !field_is_tagged(f, d->flexible))
-			decode_field(d, f, false, out);
+		if (field_has(f, d->version))
+			decode_field(d, f, out);
 	}
 	if (d->flexible)
 		decode_tags(d, m, out);

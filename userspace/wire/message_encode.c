@@ -35,6 +35,8 @@ static int64_t number_at(uint8_t type, const void *at)
 
 static bool struct_is_default(const struct message *m, const void *in)
 {
+	if (!memcmp(in, m->defaults, m->size))
+		return true;
 	for (uint32_t i = 0; i < m->field_count; i++) {
 		if (!field_is_default(&m->field[i], in))
 			return false;
@@ -53,7 +55,7 @@ bool field_is_default(const struct message_field *f, const void *in)
 	if (field_is_pointer(f)) {
 		const void *sub = *(void *const *)at;
 
-		return sub ? f->instance && struct_is_default(f->sub, sub) : !f->instance;
+		return f->null_default ? !sub : sub && struct_is_default(f->sub, sub);
 	}
 	switch (f->type) {
 	case WIRE_STRUCT:
@@ -119,6 +121,17 @@ static void encode_records(struct encode *e, const struct message_field *f,
 
 static void encode_struct(struct encode *e, const struct message *m, const void *in);
 
+/* In a tag the byte is a varint, and null is 0. */
+static void encode_inner(struct encode *e, const struct message_field *f, const void *at)
+{
+	const void *sub = field_is_pointer(f) ? *(void *const *)at : at;
+
+	if (field_is_pointer(f))
+		writer_u8(e->w, sub ? 1 : f->tag >= 0 ? 0 : 0xff);
+	if (sub)
+		encode_struct(e, f->sub, sub);
+}
+
 static void encode_value(struct encode *e, const struct message_field *f, const void *at)
 {
 	const struct str *s = at;
@@ -156,39 +169,27 @@ static void encode_value(struct encode *e, const struct message_field *f, const 
 		encode_records(e, f, at);
 		break;
 	default:
-		encode_struct(e, f->sub, at);
+		encode_inner(e, f, at);
 	}
 }
 
-static void encode_field(struct encode *e, const struct message_field *f, bool in_tag,
-                         const void *in)
+static void encode_array(struct encode *e, const struct message_field *f, const void *in)
 {
-	const void *at = FIELD_AT(f, in);
-	const char *array;
+	const char *array = *(const char *const *)FIELD_AT(f, in);
+	uint32_t count = FIELD_COUNT(f, in);
+	size_t size = field_value_size(f);
 
-	if (f->is_array) {
-		uint32_t count = FIELD_COUNT(f, in);
-
-		array = *(const char *const *)at;
-		put_length(e, f, length_of(e, f, array, count), 4);
-		for (uint32_t i = 0; i < count; i++)
-			encode_value(e, f, array + i * field_value_size(f));
-	} else if (field_is_pointer(f)) {
-		const void *sub = *(void *const *)at;
-
-		if (sub || field_is_nullable(f, e->version))
-			writer_u8(e->w, sub ? 1 : in_tag ? 0 : 0xff);
-		if (sub)
-			encode_struct(e, f->sub, sub);
-	} else {
-		encode_value(e, f, at);
-	}
+	put_length(e, f, length_of(e, f, array, count), 4);
+	for (uint32_t i = 0; i < count; i++)
+		encode_value(e, f, array + i * size);
 }
 
-static bool wants_tag(const struct encode *e, const struct message_field *f, const void *in)
+static inline void encode_field(struct encode *e, const struct message_field *f, const void *in)
 {
-	return field_has(f, e->version) && field_is_tagged(f, e->flexible) &&
-	       !field_is_default(f, in);
+	if (f->is_array)
+		encode_array(e, f, in);
+	else
+		encode_value(e, f, FIELD_AT(f, in));
 }
 
 /* The size stands before the value: the value is written, then moved to make room. */
@@ -201,7 +202,7 @@ static void encode_tag(struct encode *e, const struct message_field *f, const vo
 
 	writer_uvarint(e->w, (uint32_t)f->tag);
 	start = b->size;
-	encode_field(e, f, true, in);
+	encode_field(e, f, in);
 	size = b->size - start;
 	prefix = uvarint_size((uint32_t)size);
 	(void)buf_extend(b, prefix);
@@ -209,35 +210,33 @@ static void encode_tag(struct encode *e, const struct message_field *f, const vo
 	uvarint_encode(b->data + start, (uint32_t)size);
 }
 
-/* Tags stand in ascending order. */
+static bool wants_tag(const struct encode *e, const struct message_field *f, const void *in)
+{
+	return field_has(f, e->version) && !field_is_default(f, in);
+}
+
 static void encode_tags(struct encode *e, const struct message *m, const void *in)
 {
 	uint32_t count = 0;
-	int highest = -1;
 
-	for (uint32_t i = 0; i < m->field_count; i++) {
+	for (uint32_t i = m->plain_count; i < m->field_count; i++)
 		count += wants_tag(e, &m->field[i], in);
-		if (m->field[i].tag > highest)
-			highest = m->field[i].tag;
-	}
 	writer_uvarint(e->w, count);
-	for (int tag = 0; count && tag <= highest; tag++) {
-		for (uint32_t i = 0; i < m->field_count; i++) {
-			if (m->field[i].tag == tag && wants_tag(e, &m->field[i], in)) {
-				encode_tag(e, &m->field[i], in);
-				count--;
-			}
+	for (uint32_t i = m->plain_count; count && i < m->field_count; i++) {
+		if (wants_tag(e, &m->field[i], in)) {
+			encode_tag(e, &m->field[i], in);
+			count--;
 		}
 	}
 }
 
 static void encode_struct(struct encode *e, const struct message *m, const void *in)
 {
-	for (uint32_t i = 0; i < m->field_count; i++) {
+	for (uint32_t i = 0; i < m->plain_count; i++) {
 		const struct message_field *f = &m->field[i];
 
-		if (field_has(f, e->version) && !field_is_tagged(f, e->flexible))
-			encode_field(e, f, false, in);
+		if (field_has(f, e->version))
+			encode_field(e, f, in);
 	}
 	if (e->flexible)
 		encode_tags(e, m, in);

@@ -14,11 +14,6 @@ static inline bool field_has(const struct message_field *f, int16_t version)
 	return version >= f->min && version <= f->max;
 }
 
-static inline bool field_is_tagged(const struct message_field *f, bool flexible)
-{
-	return flexible && f->tag >= 0;
-}
-
 static inline bool field_is_nullable(const struct message_field *f, int16_t version)
 {
 	return f->null_min >= 0 && version >= f->null_min;

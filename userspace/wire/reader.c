@@ -3,7 +3,7 @@
 
 #include "base/varint.h"
 
-uint32_t reader_uvarint(struct reader *r)
+uint32_t reader_uvarint_long(struct reader *r)
 {
 	uint32_t value;
 	size_t used = r->err ? 0 : uvarint_decode(r->pos, reader_left(r), &value);

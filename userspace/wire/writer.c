@@ -3,7 +3,7 @@
 
 #include "base/varint.h"
 
-void writer_uvarint(struct writer *w, uint32_t v)
+void writer_uvarint_long(struct writer *w, uint32_t v)
 {
 	uint8_t bytes[5];
 

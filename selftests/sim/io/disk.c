@@ -96,6 +96,8 @@ size_t disk_write(struct disk *d, struct inode *inode, const void *data, size_t 
 		if (!inode->is_gone)
 			d->used_bytes += more;
 	}
+	trace("write %llu: %zu bytes at %llu", (unsigned long long)inode->number, size,
+	      (unsigned long long)position);
 	content_write(&inode->now, data, size, position);
 	if (size)
 		change_add(d, inode, position, data, size);
@@ -106,6 +108,7 @@ void disk_cut(struct disk *d, struct inode *inode, uint64_t size)
 {
 	if (!inode->is_gone)
 		d->used_bytes += size - inode->now.size;
+	trace("cut %llu to %llu", (unsigned long long)inode->number, (unsigned long long)size);
 	content_resize(&inode->now, size);
 	change_add(d, inode, size, NULL, 0)->is_cut = true;
 }
@@ -125,6 +128,8 @@ static void apply(struct content *to, const struct change *c)
 
 void disk_sync(struct inode *inode, uint64_t up_to)
 {
+	if (inode->first)
+		trace("sync %llu", (unsigned long long)inode->number);
 	while (inode->first && inode->first->number <= up_to) {
 		struct change *c = change_take(inode);
 
@@ -248,6 +253,7 @@ struct inode *disk_create(struct disk *d, struct inode *dir, const char *name, b
 	struct inode *inode = inode_new(d, is_dir);
 
 	inode->parent = dir;
+	trace("create %s as %llu", name, (unsigned long long)inode->number);
 	names_set(&dir->names, name, inode);
 	rename_add(d, NULL, NULL, dir, name, inode);
 	return inode;
@@ -266,6 +272,7 @@ void disk_unlink(struct disk *d, struct inode *dir, const char *name)
 {
 	struct inode *inode = names_inode(&dir->names, name, strlen(name));
 
+	trace("unlink %s", name);
 	forget_bytes(d, inode);
 	names_remove(&dir->names, name, inode);
 	rename_add(d, dir, name, NULL, NULL, inode);
@@ -276,6 +283,7 @@ void disk_rename(struct disk *d, struct inode *from_dir, const char *from, struc
 {
 	struct inode *inode = names_inode(&from_dir->names, from, strlen(from));
 
+	trace("rename %s to %s", from, to);
 	forget_bytes(d, names_inode(&to_dir->names, to, strlen(to)));
 	names_remove(&from_dir->names, from, inode);
 	names_set(&to_dir->names, to, inode);
@@ -342,6 +350,7 @@ static void take_surviving(struct disk *d)
 
 void disk_sync_names(struct disk *d, const struct inode *dir, uint64_t up_to)
 {
+	trace("sync names of %llu", (unsigned long long)(dir ? dir->number : 0));
 	for (struct rename *r = d->first; r; r = r->next)
 		r->survives = r->number <= up_to && (!dir || (r->from && r->from_dir == dir) ||
 		                                     (r->to && r->to_dir == dir));

@@ -355,6 +355,22 @@ void mutation_ends(void)
 		sim_crash();
 }
 
+void trace(const char *format, ...)
+{
+	struct world *w = world();
+	const char *text = getenv("SIM_TRACE");
+	va_list args;
+
+	if (!text || (*text != '0' && strtoull(text, NULL, 10) != w->lives))
+		return;
+	fprintf(stderr, "sim: life %llu, mutation %llu: ", (unsigned long long)w->lives,
+	        (unsigned long long)w->mutations);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
 /* ---- time and identity ---- */
 
 uint64_t mono_ns(void)

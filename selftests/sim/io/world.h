@@ -40,6 +40,9 @@ char *world_text(const char *text);
 bool mutation_begins(void);
 void mutation_ends(void);
 
+/* With SIM_TRACE in the environment, the changes of the disk of the life so numbered (0: all). */
+void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* ---- places ---- */
 
 enum place { PLACE_WORKER, PLACE_REACTOR, PLACE_OUTSIDE };
