@@ -130,6 +130,12 @@ void call_yield(struct call *call, void (*resume)(struct call *self));
 void call_timer(struct call *call, uint64_t ms, void (*fire)(struct call *self));
 void call_timer_end(struct call *call);
 
+/*
+ * The call that came before it on its connection and is not sent yet; NULL: none, or detached.
+ * Only Produce has one that may still run.
+ */
+struct call *call_before(const struct call *call);
+
 /* True for the first who asks: completion against timeout.  any */
 static inline bool call_claim(struct call *call)
 {

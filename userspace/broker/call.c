@@ -134,6 +134,13 @@ void call_timer_end(struct call *call)
 	timer_disarm(&call->timer);
 }
 
+struct call *call_before(const struct call *call)
+{
+	if (!call->conn || call->link.prev == &call->conn->calls)
+		return NULL;
+	return list_entry(call->link.prev, struct call, link);
+}
+
 /* ---- from the first byte to the last ---- */
 
 static size_t decode_limit(size_t frame_size)

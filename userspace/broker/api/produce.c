@@ -122,6 +122,7 @@ static bool survey_step(struct produce *p)
 static void survey(struct call *call)
 {
 	struct produce *p = call->user;
+	struct produce *follower;
 	int steps = 0;
 
 	while (p->at_topic < p->request->topic_data_count) {
@@ -131,11 +132,41 @@ static void survey(struct call *call)
 		}
 		if (!survey_step(p)) {
 			targets_end(&p->targets);
+			follower = produce_pass(p);
 			call_close(call);
+			produce_begin(follower);
 			return;
 		}
 	}
 	survey_end(p);
+}
+
+/* ---- in the order of the connection ---- */
+
+struct produce *produce_pass(struct produce *p)
+{
+	struct produce *follower = p->follower;
+
+	p->follower = NULL;
+	p->is_passed = true;
+	return follower;
+}
+
+void produce_begin(struct produce *p)
+{
+	if (p)
+		survey(p->call);
+}
+
+static void queue(struct produce *p)
+{
+	struct call *before = call_before(p->call);
+	struct produce *leader = before && before->api->key == API_PRODUCE ? before->user : NULL;
+
+	if (leader && !leader->is_passed)
+		leader->follower = p;
+	else
+		produce_begin(p);
 }
 
 void api_produce(struct call *call)
@@ -157,5 +188,5 @@ void api_produce(struct call *call)
 	p->call = call;
 	p->request = request;
 	call->user = p;
-	survey(call);
+	queue(p);
 }

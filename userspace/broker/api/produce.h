@@ -17,6 +17,8 @@
 /*
  * A Produce request on its way (KafkaApis.handleProduceRequest, ReplicaManager.appendRecords):
  *
+ *	queue	behind the request that came before it on its connection, until all of that one's
+ *		batches are in the strands: what a producer sent in a row is appended in a row
  *	survey	what it names, each partition once, and whether it is refused as a whole
  *	submit	each partition in turn: its leader, its batch, its strand
  *	answer	when every append is done, or acks=all was not reached in time
@@ -55,6 +57,8 @@ struct produce_entry {
 struct produce {
 	struct call *call;
 	const struct produce_request *request;
+	struct produce *follower; /* queued behind it */
+	bool is_passed;           /* who comes next need not queue */
 
 	struct targets targets;
 	struct produce_entry *entry; /* of each target */
@@ -81,6 +85,9 @@ void produce_refuse(struct produce *p, struct produce_entry *e, int16_t error, s
 
 /* Appends what can be appended; produce_answer() follows. */
 void produce_submit(struct produce *p);
+/* Whoever is queued behind it, NULL: nobody, is to be begun when this one is done with its turn. */
+struct produce *produce_pass(struct produce *p);
+void produce_begin(struct produce *p);
 /* Ends the call; what is not committed yet is answered with REQUEST_TIMED_OUT. */
 void produce_answer(struct produce *p);
 

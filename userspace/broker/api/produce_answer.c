@@ -173,6 +173,7 @@ static bool has_error(const struct produce *p)
 void produce_answer(struct produce *p)
 {
 	struct answer a = { .p = p, .image = metadata_image(p->call->broker->metadata) };
+	struct produce *follower = produce_pass(p);
 
 	/* Nothing answers acks=0: a client learns of an error by losing its connection. */
 	if (!p->request->acks && has_error(p))
@@ -183,4 +184,5 @@ void produce_answer(struct produce *p)
 		call_reply(p->call, &a.response);
 	else
 		call_close(p->call);
+	produce_begin(follower);
 }

@@ -323,12 +323,15 @@ static void on_timeout(struct call *call)
 static void submit_end(struct produce *p)
 {
 	int32_t timeout_ms = p->request->timeout_ms;
+	struct produce *follower;
 
 	if (p->at_entry < p->targets.count || p->validating)
 		return;
 	if (p->request->acks == -1)
 		call_timer(p->call, timeout_ms > 0 ? (uint64_t)timeout_ms : 0, on_timeout);
+	follower = produce_pass(p);
 	call_part_done(p->call);
+	produce_begin(follower);
 }
 
 static void on_turn(struct mail *mail);
