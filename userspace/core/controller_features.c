@@ -209,6 +209,7 @@ static void answer_features(struct step *s, const struct update_features_request
 
 	update_features_response_init(response);
 	response->error_code = v.error;
+	response->error_message = v.message;
 	if (verdict_failed(v))
 		response->error_message =
 			verdict_printf(s, 0,
@@ -220,8 +221,11 @@ static void answer_features(struct step *s, const struct update_features_request
 		response->results =
 			step_array(s, r->feature_updates_count, sizeof(*response->results));
 		response->results_count = r->feature_updates_count;
-		for (uint32_t i = 0; i < r->feature_updates_count; i++)
+		for (uint32_t i = 0; i < r->feature_updates_count; i++) {
 			response->results[i].feature = r->feature_updates[i].feature;
+			response->results[i].error_message =
+				STR("NONE"); /* Errors.NONE.message() */
+		}
 	}
 	s->out->response = response;
 }

@@ -41,25 +41,83 @@ static struct verdict check_value(struct step *s, bool of_ip, struct str key, do
 	return verdict_ok();
 }
 
-static struct verdict check_entity(struct step *s,
-                                   const struct alter_client_quotas_request_entry_data *e,
-                                   bool *ret_of_ip)
+/* ---- addresses: Kafka would resolve names too, but a machine asks nobody ---- */
+
+static bool is_ipv4(struct str s)
+{
+	uint32_t parts = 0;
+
+	for (uint32_t at = 0; at < s.size; at++, parts++) {
+		uint32_t first = at;
+		uint32_t value = 0;
+
+		for (; at < s.size && at < first + 4 && s.data[at] >= '0' && s.data[at] <= '9';
+		     at++)
+			value = 10 * value + (uint32_t)(s.data[at] - '0');
+		if (at == first || value > 255 || (at < s.size && s.data[at] != '.'))
+			return false;
+	}
+	return parts == 4 && s.data[s.size - 1] != '.';
+}
+
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* Groups of up to four digits, the last two may be an IPv4 address, and one gap. */
+static bool is_ipv6(struct str s)
+{
+	uint32_t groups = 0;
+	uint32_t gaps = 0;
+	uint32_t at = 0;
+
+	while (at < s.size) {
+		uint32_t first = at;
+
+		while (at < s.size && is_hex(s.data[at]))
+			at++;
+		if (at < s.size && s.data[at] == '.') {
+			groups += 2;
+			if (!is_ipv4((struct str){ s.data + first, s.size - first }))
+				return false;
+			break;
+		}
+		groups += at > first;
+		if (at > first + 4 || (at < s.size && s.data[at] != ':'))
+			return false;
+		if (at == s.size)
+			break;
+		at++;
+		if (at < s.size && s.data[at] == ':')
+			gaps++, at++;
+		else if (at == s.size || at == first + 1)
+			return false; /* a single colon at an end */
+	}
+	return gaps ? gaps == 1 && groups < 8 : groups == 8;
+}
+
+static struct verdict check_entity(struct step *s, const struct client_quota_record_entity_data *e,
+                                   uint32_t count, bool *ret_of_ip)
 {
 	bool has_ip = false;
 	bool has_other = false;
+	struct str ip = { NULL, 0 };
 
-	for (uint32_t i = 0; i < e->entity_count; i++) {
-		struct str type = e->entity[i].entity_type;
-		struct str name = e->entity[i].entity_name;
+	for (uint32_t i = 0; i < count; i++) {
+		struct str type = e[i].entity_type;
+		struct str name = e[i].entity_name;
 
-		if (str_eq(type, STR("ip")))
+		if (str_eq(type, STR("ip"))) {
 			has_ip = true;
-		else if (str_eq(type, STR("user")) || str_eq(type, STR("client-id")))
+			ip = name;
+		} else if (str_eq(type, STR("user")) || str_eq(type, STR("client-id"))) {
 			has_other = true;
-		else
+		} else {
 			return verdict_printf(s, WIRE_INVALID_REQUEST,
 			                      "Unhandled client quota entity type: %.*s",
 			                      STR_ARG(type));
+		}
 		if (name.data && !name.size)
 			return verdict_printf(s, WIRE_INVALID_REQUEST, "Empty %.*s not supported",
 			                      STR_ARG(type));
@@ -70,6 +128,9 @@ static struct verdict check_entity(struct step *s,
 		return verdict_of(WIRE_INVALID_REQUEST,
 		                  STR("Invalid quota entity combination, IP entity shouldnot be "
 		                      "combined with User or ClientId"));
+	if (ip.data && !is_ipv4(ip) && !is_ipv6(ip))
+		return verdict_printf(s, WIRE_INVALID_REQUEST,
+		                      "%.*s is not a valid IP or resolvable host.", STR_ARG(ip));
 	*ret_of_ip = has_ip;
 	return verdict_ok();
 }
@@ -86,13 +147,41 @@ static struct str entity_key(struct step *s, struct client_quota_record_entity_d
 	return key;
 }
 
-static struct verdict alter_entity(struct step *s,
-                                   const struct alter_client_quotas_request_entry_data *e,
-                                   const struct image_quota *current,
-                                   struct client_quota_record_entity_data *entity)
+/* Who is limited: of a type that is named twice the last one counts. */
+struct target {
+	struct client_quota_record_entity_data *entity;
+	uint32_t count;
+	struct str key;
+};
+
+static struct target target_of(struct step *s,
+                               const struct alter_client_quotas_request_entry_data *e)
 {
+	struct target t = { .entity = step_array(s, e->entity_count, sizeof(*t.entity)) };
+	struct names types;
+
+	names_init(&types, s);
+	for (uint32_t i = 0; i < e->entity_count; i++) {
+		struct named *named = names_add(&types, e->entity[i].entity_type);
+
+		if (named->count == 1)
+			named->index = t.count++;
+		t.entity[named->index].entity_type = e->entity[i].entity_type;
+		t.entity[named->index].entity_name = e->entity[i].entity_name;
+	}
+	names_fini(&types);
+	t.key = entity_key(s, t.entity, t.count);
+	return t;
+}
+
+static struct verdict alter_entity(struct step *s, const struct target *t,
+                                   const struct alter_client_quotas_request_entry_data *e)
+{
+	const struct image_quota *current =
+		(const struct image_quota *)(const void *)pmap_find(&s->c->image->quotas, t->key);
+	size_t keep = s->record_count;
 	bool of_ip = false;
-	struct verdict v = check_entity(s, e, &of_ip);
+	struct verdict v = check_entity(s, t->entity, t->count, &of_ip);
 
 	for (uint32_t i = 0; i < e->ops_count && !verdict_failed(v); i++) {
 		struct str key = e->ops[i].key;
@@ -107,13 +196,15 @@ static struct verdict alter_entity(struct step *s,
 		if (!verdict_failed(v) && changes)
 			step_emit(s, METADATA_CLIENT_QUOTA, 0,
 			          &(struct client_quota_record){
-					  .entity = entity,
-					  .entity_count = e->entity_count,
+					  .entity = t->entity,
+					  .entity_count = t->count,
 					  .key = key,
 					  .value = e->ops[i].remove ? 0 : value,
 					  .remove = e->ops[i].remove,
 				  });
 	}
+	if (verdict_failed(v))
+		step_drop_records(s, keep);
 	return v;
 }
 
@@ -129,28 +220,40 @@ static bool has_twice(struct step *s, const struct alter_client_quotas_request_e
 	return twice;
 }
 
-static struct verdict alter_quota(struct step *s, struct names *seen,
-                                  const struct alter_client_quotas_request_entry_data *e)
+static void add_entry(struct step *s, const struct target *t,
+                      struct alter_client_quotas_response *response)
 {
-	struct client_quota_record_entity_data *entity =
-		step_array(s, e->entity_count, sizeof(*entity));
-	const struct image_quota *current;
-	size_t keep = s->record_count;
-	struct verdict v;
-	struct str key;
+	struct alter_client_quotas_response_entry_data *entry =
+		&response->entries[response->entries_count++];
 
-	for (uint32_t i = 0; i < e->entity_count; i++) {
-		entity[i].entity_type = e->entity[i].entity_type;
-		entity[i].entity_name = e->entity[i].entity_name;
+	entry->entity = step_array(s, t->count, sizeof(*entry->entity));
+	entry->entity_count = t->count;
+	for (uint32_t i = 0; i < t->count; i++) {
+		entry->entity[i].entity_type = t->entity[i].entity_type;
+		entry->entity[i].entity_name = t->entity[i].entity_name;
 	}
-	key = entity_key(s, entity, e->entity_count);
-	if (names_add(seen, key)->count > 1 || has_twice(s, e))
-		return verdict_of(WIRE_INVALID_REQUEST, STR("Ignoring duplicate entity"));
-	current = (const struct image_quota *)(const void *)pmap_find(&s->c->image->quotas, key);
-	v = alter_entity(s, e, current, entity);
-	if (verdict_failed(v))
-		step_drop_records(s, keep);
-	return v;
+}
+
+/*
+ * An entity that comes again is answered once, with an error, although what came first of it is
+ * done: so does Kafka (ClientQuotaControlManager).
+ */
+static void alter_quota(struct step *s, struct names *seen,
+                        const struct alter_client_quotas_request_entry_data *e,
+                        struct alter_client_quotas_response *response)
+{
+	struct target t = target_of(s, e);
+	struct named *named = names_add(seen, t.key);
+	struct verdict v = verdict_of(WIRE_INVALID_REQUEST, STR("Ignoring duplicate entity"));
+
+	if (named->count == 1) {
+		named->index = response->entries_count;
+		add_entry(s, &t, response);
+		if (!has_twice(s, e))
+			v = alter_entity(s, &t, e);
+	}
+	response->entries[named->index].error_code = v.error;
+	response->entries[named->index].error_message = v.message;
 }
 
 void controller_alter_client_quotas(struct step *s)
@@ -161,22 +264,9 @@ void controller_alter_client_quotas(struct step *s)
 
 	alter_client_quotas_response_init(response);
 	response->entries = step_array(s, r->entries_count, sizeof(*response->entries));
-	response->entries_count = r->entries_count;
 	names_init(&seen, s);
-	for (uint32_t i = 0; i < r->entries_count; i++) {
-		struct alter_client_quotas_response_entry_data *entry = &response->entries[i];
-		const struct alter_client_quotas_request_entry_data *e = &r->entries[i];
-		struct verdict v = alter_quota(s, &seen, e);
-
-		entry->error_code = v.error;
-		entry->error_message = v.message;
-		entry->entity = step_array(s, e->entity_count, sizeof(*entry->entity));
-		entry->entity_count = e->entity_count;
-		for (uint32_t j = 0; j < e->entity_count; j++) {
-			entry->entity[j].entity_type = e->entity[j].entity_type;
-			entry->entity[j].entity_name = e->entity[j].entity_name;
-		}
-	}
+	for (uint32_t i = 0; i < r->entries_count; i++)
+		alter_quota(s, &seen, &r->entries[i], response);
 	names_fini(&seen);
 	s->out->response = response;
 	if (r->validate_only)

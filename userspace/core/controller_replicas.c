@@ -388,6 +388,10 @@ void controller_alter_reassignments(struct step *s)
 	struct alter_partition_reassignments_response *response = step_alloc(s, sizeof(*response));
 
 	alter_partition_reassignments_response_init(response);
+	s->out->response = response;
+	if (!r->topics_count)
+		return; /* Kafka's answer is then a blank one, with the empty message */
+	response->error_message = (struct str){ NULL, 0 };
 	response->allow_replication_factor_change = r->allow_replication_factor_change;
 	response->responses = step_array(s, r->topics_count, sizeof(*response->responses));
 	response->responses_count = r->topics_count;
@@ -409,7 +413,6 @@ void controller_alter_reassignments(struct step *s)
 			to->partitions[j].error_message = v.message;
 		}
 	}
-	s->out->response = response;
 }
 
 static void
@@ -453,6 +456,7 @@ void controller_list_reassignments(struct step *s)
 	struct pmap_iter it;
 
 	list_partition_reassignments_response_init(response);
+	response->error_message = (struct str){ NULL, 0 };
 	s->out->response = response;
 	if (r->topics) {
 		response->topics = step_array(s, r->topics_count, sizeof(*response->topics));

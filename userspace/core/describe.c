@@ -308,6 +308,8 @@ static bool refuse_quorum(struct arena *arena, const struct describe_quorum_requ
 			topic->partitions[j].partition_index =
 				r->topics[i].partitions[j].partition_index;
 			topic->partitions[j].error_code = WIRE_UNKNOWN_TOPIC_OR_PARTITION;
+			topic->partitions[j].error_message =
+				STR("This server does not host this topic-partition.");
 		}
 	}
 	return true;
@@ -375,8 +377,10 @@ static bool fill_quorum(struct arena *arena, int16_t version, const struct descr
 	topic->partitions_count = 1;
 	p->current_voters = WIRE_EMPTY;
 	p->observers = WIRE_EMPTY;
+	p->error_message = STR("");
 	if (leader->leader_id < 0) {
 		p->error_code = WIRE_NOT_LEADER_OR_FOLLOWER;
+		p->error_message = STR("This node does not lead the quorum.");
 		return true;
 	}
 	p->leader_id = leader->leader_id;

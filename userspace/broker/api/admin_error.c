@@ -181,6 +181,38 @@ static bool of_elections(struct call *call, int16_t error, struct str message,
 	return true;
 }
 
+static bool of_reassignments(struct call *call, int16_t error, struct str message,
+                             struct alter_partition_reassignments_response *ret)
+{
+	const struct alter_partition_reassignments_request *r = call->request;
+
+	ret->error_code = error;
+	ret->error_message = message;
+	ret->responses = arena_array(&call->arena, r->topics_count, sizeof(*ret->responses));
+	if (!ret->responses)
+		return false;
+	ret->responses_count = r->topics_count;
+	for (uint32_t i = 0; i < r->topics_count; i++) {
+		const struct alter_partition_reassignments_request_reassignable_topic *from =
+			&r->topics[i];
+		struct alter_partition_reassignments_response_reassignable_topic_response *to =
+			&ret->responses[i];
+
+		to->name = from->name;
+		to->partitions =
+			arena_array(&call->arena, from->partitions_count, sizeof(*to->partitions));
+		if (!to->partitions)
+			return false;
+		to->partitions_count = from->partitions_count;
+		for (uint32_t j = 0; j < from->partitions_count; j++) {
+			to->partitions[j].partition_index = from->partitions[j].partition_index;
+			to->partitions[j].error_code = error;
+			to->partitions[j].error_message = message;
+		}
+	}
+	return true;
+}
+
 static bool fill(struct call *call, int16_t error, struct str message, void *response)
 {
 	switch (call->api->key) {
@@ -198,6 +230,8 @@ static bool fill(struct call *call, int16_t error, struct str message, void *res
 		return of_quotas(call, error, message, response);
 	case API_ELECT_LEADERS:
 		return of_elections(call, error, message, response);
+	case API_ALTER_PARTITION_REASSIGNMENTS:
+		return of_reassignments(call, error, message, response);
 	default:
 		(void)set_field(call->api->response, "error_message", error, message, response);
 		return set_field(call->api->response, "error_code", error, message, response);
