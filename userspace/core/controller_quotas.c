@@ -234,6 +234,23 @@ static void add_entry(struct step *s, const struct target *t,
 	}
 }
 
+static struct verdict twice(struct step *s, const struct target *t)
+{
+	struct str text = STR("");
+
+	for (uint32_t i = 0; i < t->count; i++) {
+		struct str name = t->entity[i].entity_name;
+
+		text = verdict_printf(s, 0, "%.*s%s%.*s=%.*s", STR_ARG(text), i ? ", " : "",
+		                      STR_ARG(t->entity[i].entity_type),
+		                      STR_ARG(name.data ? name : STR("null")))
+		               .message;
+	}
+	return verdict_printf(s, WIRE_INVALID_REQUEST,
+	                      "Ignoring duplicate entity ClientQuotaEntity(entries={%.*s})",
+	                      STR_ARG(text));
+}
+
 /*
  * An entity that comes again is answered once, with an error, although what came first of it is
  * done: so does Kafka (ClientQuotaControlManager).
@@ -244,14 +261,13 @@ static void alter_quota(struct step *s, struct names *seen,
 {
 	struct target t = target_of(s, e);
 	struct named *named = names_add(seen, t.key);
-	struct verdict v = verdict_of(WIRE_INVALID_REQUEST, STR("Ignoring duplicate entity"));
+	struct verdict v;
 
 	if (named->count == 1) {
 		named->index = response->entries_count;
 		add_entry(s, &t, response);
-		if (!has_twice(s, e))
-			v = alter_entity(s, &t, e);
 	}
+	v = named->count > 1 || has_twice(s, e) ? twice(s, &t) : alter_entity(s, &t, e);
 	response->entries[named->index].error_code = v.error;
 	response->entries[named->index].error_message = v.message;
 }
