@@ -26,6 +26,7 @@ enum {
 	LIMIT_POOL_CALLS = 256,               /* free calls kept by a reactor */
 	LIMIT_AUTO_TOPICS = 1000,             /* topics asked for by Metadata, under way */
 	LIMIT_VALIDATIONS = 4,                /* batches of a reactor with workers, at a time */
+	LIMIT_FETCH_PARTITIONS = 500000,      /* of all fetch sessions of a reactor */
 	LIMIT_STALL_MS =
 		5000, /* a large request that grew by nothing when others wait for memory */
 };

@@ -47,6 +47,7 @@ struct fetch_partition {
 
 struct fetch_session {
 	struct map_node node;
+	struct fetch_sessions *sessions;
 	struct list lru; /* sessions->lru, least recently used first */
 	int32_t id;
 	int32_t epoch; /* that the next request must carry */
@@ -65,6 +66,8 @@ struct fetch_sessions {
 	struct map map;
 	struct list lru;
 	size_t count_max;
+	size_t partition_count; /* of all sessions */
+	size_t partition_count_max;
 	/* A partition leaves its session; the session ends, when they all have left. */
 	void (*forget)(void *arg, struct fetch_partition *part);
 	void (*ended)(void *arg, struct fetch_session *session);
@@ -94,7 +97,7 @@ struct fetch_outcome {
 	int64_t log_start_offset;
 };
 
-void fetch_sessions_init(struct fetch_sessions *s, size_t count_max);
+void fetch_sessions_init(struct fetch_sessions *s, size_t count_max, size_t partition_count_max);
 void fetch_sessions_fini(struct fetch_sessions *s); /* none in use */
 
 /*
@@ -117,7 +120,7 @@ int16_t fetch_session_begin(struct fetch_sessions *s, struct fetch_session *sess
                             bool uses_topic_ids, uint64_t now_ms);
 void fetch_session_end(struct fetch_sessions *s, struct fetch_session *session);
 
-/* Adds, or changes what is wanted; ready in either case. */
+/* Adds, or changes what is wanted; ready in either case.  NULL: the cache has no room for it. */
 struct fetch_partition *fetch_session_want(struct fetch_session *session,
                                            const struct fetch_want *want);
 void fetch_session_forget(struct fetch_sessions *s, struct fetch_session *session,

@@ -30,7 +30,7 @@ static void on_ended(void *arg, struct fetch_session *session)
 
 static void begin(size_t count_max)
 {
-	fetch_sessions_init(&sessions, count_max);
+	fetch_sessions_init(&sessions, count_max, 5000);
 	sessions.forget = on_forget;
 	sessions.ended = on_ended;
 	sessions.arg = &sessions;
@@ -351,6 +351,30 @@ static void one_in_use_is_never_evicted(void **state)
 	fetch_sessions_fini(&sessions);
 }
 
+static void partitions_of_all_sessions_are_bounded(void **state)
+{
+	struct fetch_want want = { .topic = STR("u") };
+	struct fetch_session *s;
+
+	(void)state;
+	begin(2);
+	assert_non_null(make(1, 4990));
+	s = make(2, 10);
+	assert_null(fetch_session_want(s, &want));
+	want.topic = STR("t"); /* one that is there */
+	assert_non_null(fetch_session_want(s, &want));
+	fetch_session_forget(&sessions, s, UUID_ZERO, STR("t"), 0);
+	want.topic = STR("u");
+	assert_non_null(fetch_session_want(s, &want));
+	want.partition = 1;
+	assert_null(fetch_session_want(s, &want));
+	fetch_session_close(&sessions, fetch_session_find(&sessions, 1));
+	assert_non_null(fetch_session_want(s, &want));
+	assert_int_equal(sessions.partition_count, 11);
+	fetch_sessions_fini(&sessions);
+	assert_int_equal(sessions.partition_count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +390,7 @@ int main(void)
 		cmocka_unit_test(who_was_unused_for_long_makes_room),
 		cmocka_unit_test(an_old_and_smaller_one_makes_room_the_smallest_first),
 		cmocka_unit_test(one_in_use_is_never_evicted),
+		cmocka_unit_test(partitions_of_all_sessions_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

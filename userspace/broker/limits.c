@@ -24,12 +24,17 @@ static const struct limit limits[] = {
 	  "the client asks again, as it does anyway" },
 	{ "batches decompressed by workers", "batches of a reactor", "4",
 	  "the others wait in line, and their requests with them" },
+	{ "fetch sessions", "sessions", "max.incremental.fetch.session.cache.slots",
+	  "an old one makes room, or the client is served without a session" },
+	{ "partitions of fetch sessions", "partitions of a reactor", "500000",
+	  "the client is served without a session" },
 	{ "run of a partition", "items, bytes, time", "64, 256 KiB, 200 us",
 	  "the rest waits for the next run, behind other partitions" },
 	{ "unwritten log data", "bytes of a directory", "dirty budget of the directory",
 	  "appends wait for the directory's writer" },
 };
 
+_Static_assert(LIMIT_FETCH_PARTITIONS == 500000, "as the table says");
 _Static_assert(STRAND_RUN_ITEMS == 64 && STRAND_RUN_BYTES == 256 * 1024 && STRAND_RUN_US == 200,
                "as the table says");
 

@@ -4,9 +4,12 @@
 #include "base/mem.h"
 #include "wire/errors.h"
 
-void fetch_sessions_init(struct fetch_sessions *s, size_t count_max)
+void fetch_sessions_init(struct fetch_sessions *s, size_t count_max, size_t partition_count_max)
 {
-	*s = (struct fetch_sessions){ .count_max = count_max };
+	*s = (struct fetch_sessions){
+		.count_max = count_max,
+		.partition_count_max = partition_count_max,
+	};
 	list_init(&s->lru);
 }
 
@@ -46,6 +49,7 @@ static struct fetch_partition *find(const struct fetch_session *session, struct 
 static void drop(struct fetch_sessions *s, struct fetch_partition *part)
 {
 	s->forget(s->arg, part);
+	s->partition_count--;
 	map_remove(&part->session->partitions, &part->node);
 	list_remove(&part->link);
 	list_remove(&part->ready);
@@ -55,8 +59,12 @@ static void drop(struct fetch_sessions *s, struct fetch_partition *part)
 
 static struct fetch_partition *add(struct fetch_session *session, const struct fetch_want *want)
 {
-	struct fetch_partition *part = mem_zalloc(sizeof(*part));
+	struct fetch_partition *part;
 
+	if (session->sessions->partition_count >= session->sessions->partition_count_max)
+		return NULL;
+	session->sessions->partition_count++;
+	part = mem_zalloc(sizeof(*part));
 	part->session = session;
 	part->topic_id = want->topic_id;
 	part->topic = want->topic.data ? str_dup(want->topic) : NULL;
@@ -77,6 +85,8 @@ struct fetch_partition *fetch_session_want(struct fetch_session *session,
 
 	if (!part)
 		part = add(session, want);
+	if (!part)
+		return NULL;
 	part->max_bytes = want->max_bytes;
 	part->current_leader_epoch = want->current_leader_epoch;
 	part->last_fetched_epoch = want->last_fetched_epoch;
@@ -202,6 +212,7 @@ struct fetch_session *fetch_session_new(struct fetch_sessions *s, int32_t id, bo
 	if (!make_room(s, partition_count, now_ms))
 		return NULL;
 	session = mem_zalloc(sizeof(*session));
+	session->sessions = s;
 	session->id = id;
 	session->epoch = 1;
 	session->uses_topic_ids = uses_topic_ids;

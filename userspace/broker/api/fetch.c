@@ -232,10 +232,26 @@ static void look(struct fetch *f)
 
 static void take_on(struct call *call);
 
+/* The client asks again for all, and is served without a session if it must be. */
+static void end_session(struct fetch *f)
+{
+	struct fetch_session *session = f->session;
+	struct fetch_sessions *sessions = f->sessions;
+
+	fetch_fini(f);
+	fetch_session_close(sessions, session);
+	fetch_answer_error(f, WIRE_FETCH_SESSION_ID_NOT_FOUND, FETCH_SESSION_NONE, false);
+	fetch_leave_session(sessions, session);
+}
+
 /* Everything asked for was taken. */
 static void begin(struct fetch *f)
 {
 	f->topic_next = 0;
+	if (f->has_no_room) {
+		end_session(f);
+		return;
+	}
 	/* A session that lost its last partition ends, and the request is one without. */
 	if (f->session && !f->session->partitions.count) {
 		fetch_session_close(f->sessions, f->session);
@@ -289,7 +305,7 @@ static void take(struct fetch *f, const struct fetch_request_topic *t,
 	struct fetch_item *same;
 
 	if (f->session) {
-		fetch_session_want(f->session, &want);
+		f->has_no_room |= !fetch_session_want(f->session, &want);
 		return;
 	}
 	item = item_new(f, &want);

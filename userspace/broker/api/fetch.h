@@ -87,6 +87,7 @@ struct fetch {
 	bool is_timed;
 	bool is_expired; /* max.wait.ms are over */
 	bool has_no_memory;
+	bool has_no_room; /* in the session */
 
 	/* a walk under way: over the request, or over the items */
 	uint32_t topic_next;

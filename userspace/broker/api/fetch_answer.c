@@ -209,6 +209,10 @@ static void reply(struct fetch *f)
 	struct call *call = f->call;
 	bool built = build(&a);
 
+	if (f->has_no_room) {
+		a.response.session_id = FETCH_SESSION_NONE;
+		fetch_session_close(sessions, session);
+	}
 	/* Files that are in the response are the call's. */
 	for (struct fetch_item *item = f->first; built && item; item = item->next) {
 		if (item->size)
@@ -228,6 +232,9 @@ static void remember(struct fetch *f, struct fetch_item *item)
 	struct fetch_wait *wait = f->session->user;
 	struct fetch_partition *part = fetch_session_want(f->session, &item->want);
 
+	f->has_no_room |= !part;
+	if (!part)
+		return;
 	if (item->part)
 		part->slot = fetch_slot_join(wait, item->part, part);
 	part->in_hand = true;

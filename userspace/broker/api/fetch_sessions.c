@@ -2,6 +2,7 @@
 #include "fetch.h"
 
 #include "base/mem.h"
+#include "broker/limits.h"
 
 /*
  * Session ids are split among the reactors, so that an id says whose it is: to close a session of
@@ -50,7 +51,7 @@ struct fetchers *fetchers_new(struct broker *broker)
 	for (uint32_t i = 0; i < count; i++) {
 		struct fetch_sessions *s = &f->at[i].sessions;
 
-		fetch_sessions_init(s, (slots + count - 1) / count);
+		fetch_sessions_init(s, (slots + count - 1) / count, LIMIT_FETCH_PARTITIONS);
 		s->forget = forget;
 		s->ended = ended;
 	}
