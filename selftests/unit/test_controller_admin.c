@@ -2,6 +2,7 @@
 #include "controller_fixture.h"
 #include "core/describe.h"
 #include "wire/alter_client_quotas.h"
+#include "wire/alter_partition.h"
 #include "wire/alter_partition_reassignments.h"
 #include "wire/describe_quorum.h"
 #include "wire/list_partition_reassignments.h"
@@ -185,6 +186,26 @@ static void reassignments_without_an_error_have_no_message(void **state)
 	world_fini(&w);
 }
 
+static void nothing_to_alter_is_done_for_anybody(void **state)
+{
+	struct alter_partition_request_topic_data topic = { .topic_id = UUID_ZERO };
+	struct alter_partition_request r;
+	struct world w;
+
+	(void)state;
+	one_broker(&w);
+	alter_partition_request_init(&r);
+	r.broker_id = 7;
+	request(&w, API_ALTER_PARTITION, 3, &r);
+	assert_int_equal(((struct alter_partition_response *)w.out.response)->error_code,
+	                 WIRE_NONE);
+	r.topics = &topic;
+	r.topics_count = 1;
+	request(&w, API_ALTER_PARTITION, 3, &r);
+	assert_int_equal(w.out.error, WIRE_STALE_BROKER_EPOCH);
+	world_fini(&w);
+}
+
 static void a_feature_that_is_updated_says_none(void **state)
 {
 	struct update_features_request_feature_update_key update = { .upgrade_type = 1 };
@@ -243,6 +264,7 @@ int main(void)
 		cmocka_unit_test(an_entity_that_comes_twice_is_answered_once),
 		cmocka_unit_test(quotas_of_addresses_want_addresses),
 		cmocka_unit_test(reassignments_without_an_error_have_no_message),
+		cmocka_unit_test(nothing_to_alter_is_done_for_anybody),
 		cmocka_unit_test(a_feature_that_is_updated_says_none),
 		cmocka_unit_test(the_quorum_is_of_one_partition),
 	};
