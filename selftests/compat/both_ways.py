@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -18,8 +19,9 @@ state = json.load(open(path)) if os.path.exists(path) else {"records": {}, "prod
 
 def create():
     topics = [NewTopic(f"both-{c}", 3, 1, config={"segment.bytes": "1048576"}) for c in CODECS]
-    for future in AdminClient({"bootstrap.servers": address}).create_topics(topics).values():
-        future.result()
+    admin = AdminClient({"bootstrap.servers": address})  # has to live until it was answered
+    for future in admin.create_topics(topics).values():
+        future.result(30)
 
 
 def write():
@@ -80,7 +82,8 @@ def crc32c(data, table=[]):
 def batch(producer, sequence):
     record = bytes([0, 0, 0, 1, 2]) + b"r" + bytes([0])
     body = bytes([len(record) * 2]) + record
-    rest = struct.pack(">hiqqqhii", 0, 0, 1700000000000, 1700000000000, producer, 0, sequence, 1) + body
+    now = int(time.time() * 1000)  # an old batch would be of an expired producer
+    rest = struct.pack(">hiqqqhii", 0, 0, now, now, producer, 0, sequence, 1) + body
     return struct.pack(">qiibI", 0, len(rest) + 9, -1, 2, crc32c(rest)) + rest
 
 
@@ -110,14 +113,15 @@ def produce_raw(sequence):
 
 
 def retry():
-    """The last batches of the producer are duplicates, the next one is not."""
+    """The last batch of the producer is a duplicate, the next one is not.  Of those before it nothing is known
+    after a clean stop: a producer snapshot has the newest batch only (ProducerSnapshot.json)."""
     if state["producer"] is None:
         answer = ask(22, 1, struct.pack(">hi", -1, 60000))
         _, error, state["producer"] = struct.unpack(">ihq", answer[:14])
         if error:
             sys.exit(f"InitProducerId: error {error}")
         state["sent"] = []
-    for sequence, offset in list(enumerate(state["sent"]))[-5:]:
+    for sequence, offset in list(enumerate(state["sent"]))[-1:]:
         again = produce_raw(sequence)
         if again != offset:
             sys.exit(f"sequence {sequence} was at offset {offset}, a retry got {again}")

@@ -62,13 +62,11 @@ check "gone" kafka topics --list
 expect_not '^many$'
 
 broker_stop
-for log in "$dir"/data/one-*/*.log; do
-	check "dump-log $(basename "$(dirname "$log")")" kafka dump-log --deep-iteration --files "$log"
-	expect_not 'isvalid: false'
-done
+logs=$(find "$dir"/data -path '*/one-*/*.log' -size +0 | tr '\n' ,)
+check "dump-log" kafka dump-log --deep-iteration --files "${logs%,}"
+expect 'baseOffset: 0'
+expect_not 'isvalid: false'
 check "dump-log of the metadata" kafka dump-log --cluster-metadata-decoder --files "$(ls "$dir"/data/__cluster_metadata-0/*.log | tail -n 1)"
 expect 'TOPIC_RECORD'
-for index in "$dir"/data/one-*/*.index "$dir"/data/one-*/*.timeindex; do
-	[ -s "$index" ] || continue
-	check "index $(basename "$index")" kafka dump-log --index-sanity-check --files "$index"
-done
+indexes=$(find "$dir"/data -path '*/one-*/*index' -size +0 | tr '\n' ,)
+check "indexes" kafka dump-log --index-sanity-check --files "${indexes%,}"

@@ -14,7 +14,8 @@ TOPIC, PARTITIONS = "kill9", 4
 def produce():
     running = [True]
     signal.signal(signal.SIGTERM, lambda *_: running.clear())
-    AdminClient({"bootstrap.servers": address}).create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result()
+    admin = AdminClient({"bootstrap.servers": address})  # has to live until it was answered
+    admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(30)
     producer = Producer({"bootstrap.servers": address, "acks": "all", "enable.idempotence": True, "linger.ms": 2,
                          "reconnect.backoff.max.ms": 100, "retry.backoff.ms": 20, "message.timeout.ms": 60000})
     failed = []
