@@ -34,7 +34,7 @@ static const struct message *inner(const struct message *m, const char *field)
 		if (!strcmp(m->field[i].name, field))
 			return m->field[i].sub;
 	}
-	check(!"no such field");
+	check(false); /* no such field */
 	return NULL;
 }
 

@@ -223,8 +223,8 @@ static void a_wrong_override_is_named(void **state)
 		"error: --override =3: not of the form key=value\n",
 		"error: --override : not of the form key=value\n",
 		"error: --override  =3: not of the form key=value\n",
-		"error: --override: Invalid value x for configuration num.partitions: Not a number "
-		"of type INT (num.partitions: INT, at least 1)\n",
+		("error: --override: Invalid value x for configuration num.partitions: Not a "
+		 "number of type INT (num.partitions: INT, at least 1)\n"),
 		"warning: --override: unknown key num.partition; did you mean num.partitions?\n",
 	};
 

@@ -316,7 +316,7 @@ void group_config_build(const struct config *broker, struct config_layer group,
 #undef NUMBER
 	(void)config_parse_offset_reset(effective(&e, GROUP_CONFIG_SHARE_AUTO_OFFSET_RESET).text,
 	                                &kind, &ms); /* it is good: it was parsed */
-	ret->share_reset = (typeof(ret->share_reset))kind;
+	ret->share_reset = (__typeof__(ret->share_reset))kind;
 	ret->share_reset_ms = ms;
 	arena_fini(&e.arena);
 }
