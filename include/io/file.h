@@ -32,7 +32,7 @@ static inline bool errno_is_full(int err)
 
 /* ---- directories ---- */
 
-/* worker.  Makes the directory (with parents) when `create`. -ENOENT, -ENOTDIR, -EACCES... */
+/* worker.  Makes the directory (with parents), durably, when `create`. -ENOENT, -ENOTDIR... */
 int dir_open(const char *path, bool create, struct dir **ret) must_check;
 void dir_close(struct dir *d);
 const char *dir_path(const struct dir *d); /* as given to dir_open() */

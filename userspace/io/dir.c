@@ -22,6 +22,24 @@ enum { DEPTH_MAX = 8 };
 
 /* ---- open directories ---- */
 
+/* The name `path` is durable.  A parent that may not be read must do without. */
+static int sync_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent = slash ? str_dup((struct str){ path, (uint32_t)(slash - path) + 1 })
+	                     : str_dup(STR("."));
+	int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int err = fd < 0 && errno != EACCES ? -errno : 0;
+
+	if (fd >= 0) {
+		err = fsync(fd) && errno != EINVAL ? -errno : 0;
+		close(fd);
+	}
+	mem_free(parent);
+	return err;
+}
+
+/* Durably: of what was there already a crash may have come between. */
 static int make_with_parents(const char *path)
 {
 	char *copy = str_dup(str_of(path));
@@ -29,12 +47,16 @@ static int make_with_parents(const char *path)
 
 	for (char *at = copy + 1; *copy && !err; at++) {
 		char was = *at;
+		bool made;
 
 		if (was != '/' && was)
 			continue;
 		*at = '\0';
-		if (mkdir(copy, 0755) && errno != EEXIST)
+		made = !mkdir(copy, 0755);
+		if (!made && errno != EEXIST)
 			err = -errno;
+		if (!err && (made || !was))
+			err = sync_parent(copy);
 		*at = was;
 		if (!was)
 			break;

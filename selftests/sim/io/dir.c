@@ -23,6 +23,7 @@ static int make_with_parents(const char *path)
 	for (size_t i = 1; i <= strlen(path) && !err; i++) {
 		struct inode *parent, *found;
 		const char *last;
+		bool made;
 
 		if (path[i] != '/' && path[i])
 			continue;
@@ -30,14 +31,21 @@ static int make_with_parents(const char *path)
 		err = disk_find(disk->root, part, &found);
 		if (!err && !found->is_dir)
 			err = path[i] ? -ENOTDIR : 0; /* at the end opening says so */
-		if (err != -ENOENT)
+		if ((err && err != -ENOENT) || (!err && path[i]))
 			continue;
+		made = err;
 		err = disk_find_parent(disk->root, part, &parent, &last);
 		if (err || !*last)
 			continue;
+		if (made) {
+			if (mutation_begins())
+				sim_crash();
+			disk_create(disk, parent, last, true);
+			mutation_ends();
+		}
 		if (mutation_begins())
 			sim_crash();
-		disk_create(disk, parent, last, true);
+		disk_sync_names(disk, parent, disk_number(disk));
 		mutation_ends();
 	}
 	return err;
