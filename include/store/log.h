@@ -78,13 +78,9 @@ struct log_options {
 	const char *name; /* "topic-0"; copied */
 	struct log_config config;
 	enum log_recovery recovery;
-	/*
-	 * From the checkpoint; 0: all is looked at.  INT64_MAX: the log is new and the checkpoint
-	 * may still speak of another one of this name.
-	 */
-	int64_t recovery_point;
-	/* From the log-start checkpoint; the larger of it and the files' counts. */
-	int64_t start_offset;
+	int64_t recovery_point; /* from the checkpoint; 0: all of it */
+	int64_t start_offset;   /* from the log-start checkpoint; the larger of it and the files'
+	                           counts */
 	int64_t now_ms;
 	/* strand: a log that answered SETTLED_PARKED goes on; call strand_unpark(). */
 	void (*unpark)(void *arg);
@@ -103,12 +99,13 @@ struct log_recovered {
 };
 
 /*
- * Directory and partition.metadata; nothing is synced, the first sync of the log does it.  -EEXIST:
- * there is such a directory.
+ * Directory and partition.metadata; nothing is synced, the first sync of the log does it.  reborn:
+ * checkpoints may still speak of another log of this name, and are not believed.  -EEXIST: there is
+ * such a directory.
  */
-int log_create(struct dir *dir, const char *name, struct uuid topic_id) must_check;
+int log_create(struct dir *dir, const char *name, struct uuid topic_id, bool reborn) must_check;
 /* partition.metadata once more: a crash left none, or a torn one. */
-int log_identify(struct dir *dir, const char *name, struct uuid topic_id) must_check;
+int log_identify(struct dir *dir, const char *name, struct uuid topic_id, bool reborn) must_check;
 /* -ENOENT: no such directory; -EBADMSG: files that contradict each other beyond repair; -errno. */
 int log_open(const struct log_options *options, struct log **ret,
              struct log_recovered *ret_recovered) must_check;

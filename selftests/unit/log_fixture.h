@@ -108,7 +108,7 @@ static __attribute__((unused)) int set_up(void **state)
 		.arg = &test_strand,
 	};
 	failed_with = 0;
-	return log_create(test_dir, "t-0", UUID_METADATA_TOPIC);
+	return log_create(test_dir, "t-0", UUID_METADATA_TOPIC, false);
 }
 
 static __attribute__((unused)) int tear_down(void **state)

@@ -180,7 +180,9 @@ static void an_end_below_the_checkpoint_is_remembered(void **state)
 static void a_new_log_has_nothing_of_one_before(void **state)
 {
 	(void)state;
-	test_options.recovery_point = INT64_MAX;
+	assert_int_equal(log_create(test_dir, "t-0", UUID_METADATA_TOPIC, true), -EEXIST);
+	assert_int_equal(dir_remove_all(test_dir, "t-0"), 0);
+	assert_int_equal(log_create(test_dir, "t-0", UUID_METADATA_TOPIC, true), 0);
 	open_log(LOG_CLEAN);
 	RUN(put_three);
 	close_log(false);

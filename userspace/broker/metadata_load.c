@@ -193,9 +193,9 @@ static int open_log(struct metadata *m, struct metadata_error *why)
 	int err = log_topic_id(m->options.dir, METADATA_LOG, &topic_id);
 
 	if (err == -ENOENT || err == -EBADMSG)
-		err = log_create(m->options.dir, METADATA_LOG, UUID_METADATA_TOPIC);
+		err = log_create(m->options.dir, METADATA_LOG, UUID_METADATA_TOPIC, false);
 	if (err == -EEXIST)
-		err = log_identify(m->options.dir, METADATA_LOG, UUID_METADATA_TOPIC);
+		err = log_identify(m->options.dir, METADATA_LOG, UUID_METADATA_TOPIC, false);
 	if (!err)
 		err = log_open(&o, &m->log, &recovered);
 	return err ? fail(why, err, "%s cannot be opened", METADATA_LOG) : 0;

@@ -76,18 +76,28 @@ static int set_aside(struct dir *dir, const char *name)
 	return err;
 }
 
+/* Checkpoints may speak of a log of this name: of one that was deleted. */
+static bool is_told_of(const struct partition *part)
+{
+	const struct log_home *home = part->home;
+
+	return atomic_load(&home->has_doomed) ||
+	       log_offsets_find(&home->recovery_points, part->topic, part->index, -1) >= 0 ||
+	       log_offsets_find(&home->log_starts, part->topic, part->index, -1) >= 0;
+}
+
 /* -EAGAIN: a deleted log of this name is still there. */
 static int make_directory(struct partition *part)
 {
 	struct dir *dir = part->home->dir;
 	struct uuid id;
-	int err = log_create(dir, part->name, part->topic_id);
+	int err = log_create(dir, part->name, part->topic_id, is_told_of(part));
 
 	if (err != -EEXIST)
 		return err;
 	err = log_topic_id(dir, part->name, &id);
 	if (err == -ENOENT || err == -EBADMSG) /* an earlier try found no room for it */
-		return log_identify(dir, part->name, part->topic_id);
+		return log_identify(dir, part->name, part->topic_id, is_told_of(part));
 	if (err)
 		return err;
 	return uuid_eq(id, part->topic_id) ? 0 : -EAGAIN;
@@ -101,15 +111,7 @@ static int identify(struct partition *part)
 
 	if (err != -ENOENT && err != -EBADMSG)
 		return err;
-	return log_identify(part->home->dir, part->name, part->topic_id);
-}
-
-/* Checkpoints may speak of a log of this name: of one that was deleted. */
-static bool is_told_of(const struct log_home *home, const struct partition *part)
-{
-	return atomic_load(&home->has_doomed) ||
-	       log_offsets_find(&home->recovery_points, part->topic, part->index, -1) >= 0 ||
-	       log_offsets_find(&home->log_starts, part->topic, part->index, -1) >= 0;
+	return log_identify(part->home->dir, part->name, part->topic_id, is_told_of(part));
 }
 
 static void run_open(struct job *job)
@@ -128,8 +130,6 @@ static void run_open(struct job *job)
 	partition_log_options(part, &o);
 	if (part->is_new) {
 		j->err = make_directory(part);
-		if (is_told_of(home, part))
-			o.recovery_point = INT64_MAX;
 	} else {
 		j->err = identify(part);
 		o.recovery_point =

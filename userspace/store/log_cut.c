@@ -125,7 +125,7 @@ static int cut_files(struct cut *cut)
 	static const char *const suffix[] = { ".log", ".index", ".timeindex", ".txnindex" };
 	struct scan scan = { .dir = cut->log->options.dir, .name = cut->log->options.name };
 	struct file *file = NULL;
-	int err = write_recovery_limit(cut->log, cut->offset);
+	int err = limit_recovery(cut->log, cut->offset);
 
 	/* From the end on: interrupted, the rest is still one log. */
 	for (uint32_t i = cut->view->count; i > cut->keep + cut->has_last && !err; i--) {

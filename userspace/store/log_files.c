@@ -332,20 +332,25 @@ int log_add_segment(struct log *log, int64_t base_offset, int64_t now_ms)
 
 /* ---- whole logs (worker) ---- */
 
-int log_create(struct dir *dir, const char *name, struct uuid topic_id)
+int log_create(struct dir *dir, const char *name, struct uuid topic_id, bool reborn)
 {
 	int err = dir_mkdir(dir, name);
 
-	return err ? err : log_identify(dir, name, topic_id);
+	return err ? err : log_identify(dir, name, topic_id, reborn);
 }
 
-int log_identify(struct dir *dir, const char *name, struct uuid topic_id)
+int log_identify(struct dir *dir, const char *name, struct uuid topic_id, bool reborn)
 {
 	struct buf path = { 0 };
 	struct buf data = { 0 };
 	char text[UUID_TEXT_SIZE + 1];
 	int err;
 
+	if (reborn) {
+		err = write_recovery_limit(dir, name, 0);
+		if (err)
+			return err;
+	}
 	uuid_format(topic_id, text);
 	buf_printf(&path, "%s/partition.metadata", name);
 	buf_printf(&data, "version: 0\ntopic_id: %s", text);

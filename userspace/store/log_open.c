@@ -295,7 +295,7 @@ static int load(struct opening *o)
 		o->end = log->options.start_offset;
 	/* What comes next at offsets below the checkpoint is not what was synced there. */
 	if (!err && log->options.recovery_point > o->end)
-		err = write_recovery_limit(log, o->end);
+		err = limit_recovery(log, o->end);
 	if (!err)
 		err = replay(o);
 	if (!err)
@@ -319,6 +319,21 @@ void log_configure(struct log *log, const struct log_config *config)
 	log->jitter_ms = jitter(log->options.name, config);
 }
 
+/*
+ * Nobody reads what a power cut can take back, where acks say so: of what a kill left the end may
+ * not be on the device yet.
+ */
+static int sync_end(struct log *log)
+{
+	const struct log_config *config = &log->config;
+
+	if (log->options.recovery == LOG_CLEAN ||
+	    !(config->ack_synced || config->flush_messages <= 1) ||
+	    log_end_offset(log) <= log_recovery_point(log))
+		return 0;
+	return log_sync(log, log_view(log), log_end_offset(log));
+}
+
 int log_open(const struct log_options *options, struct log **ret,
              struct log_recovered *ret_recovered)
 {
@@ -340,6 +355,9 @@ int log_open(const struct log_options *options, struct log **ret,
 	err = load(&o);
 	if (!err) {
 		publish(&o);
+		err = sync_end(log);
+	}
+	if (!err) {
 		*ret = log;
 	} else {
 		log_view_put(o.view);

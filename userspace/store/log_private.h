@@ -267,7 +267,8 @@ int write_indexes(const struct segment *s, const struct segment_index *x) must_c
  * INT64_MAX when it is not there.
  */
 int64_t read_recovery_limit(struct dir *dir, const char *log_name);
-int write_recovery_limit(struct log *log, int64_t offset) must_check; /* durable */
+int write_recovery_limit(struct dir *dir, const char *log_name, int64_t offset) must_check;
+int limit_recovery(struct log *log, int64_t offset) must_check; /* the same, of an open log */
 int remove_recovery_limit(struct dir *dir, const char *log_name) must_check;
 /* Strand: nothing that was synced before says anything about what follows. */
 void recovery_point_cut(struct log *log, int64_t offset);

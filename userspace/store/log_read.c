@@ -190,6 +190,8 @@ static int walk_to(struct locate *l, int64_t offset)
 		err = batch_parse((struct span){ buffer + skip, have - skip }, &b);
 		if (err == -EAGAIN && b.size && have - skip >= BATCH_HEADER_SIZE)
 			err = batch_parse((struct span){ buffer + skip, b.size }, &b);
+		if (err == -EAGAIN && !l->worker)
+			return -EAGAIN; /* less than asked for was in memory */
 		if (err)
 			return -EBADMSG;
 		if (batch_last_offset(&b) >= offset) {
@@ -439,8 +441,8 @@ static int load_txns(const struct segment *s, struct index *x)
 	return 0;
 }
 
-int64_t log_slice_bound(const struct log_view *view, const struct log_slice *slice,
-                        int64_t log_end, bool worker)
+int64_t log_slice_bound(const struct log_view *view, const struct log_slice *slice, int64_t log_end,
+                        bool worker)
 {
 	uint32_t i = segment_of(view, slice->segment);
 	int64_t next = i + 1 < view->count ? view->at[i + 1].segment->base_offset : log_end;

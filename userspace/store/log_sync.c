@@ -178,23 +178,27 @@ int64_t read_recovery_limit(struct dir *dir, const char *log_name)
 	return limit;
 }
 
-int write_recovery_limit(struct log *log, int64_t offset)
+int write_recovery_limit(struct dir *dir, const char *log_name, int64_t offset)
 {
-	struct dir *dir = log->options.dir;
-	int64_t limit = read_recovery_limit(dir, log->options.name);
+	int64_t limit = read_recovery_limit(dir, log_name);
 	struct buf text = { 0 };
 	char *path;
 	int err;
 
-	atomic_store(&log->beside->has_limit, true);
 	if (limit <= offset)
 		return 0;
-	path = log_path(log->options.name, LIMIT_FILE);
+	path = log_path(log_name, LIMIT_FILE);
 	buf_printf(&text, "%" PRId64 "\n", offset);
 	err = dir_replace(dir, path, text.data, text.size, true);
 	buf_fini(&text);
 	mem_free(path);
 	return err;
+}
+
+int limit_recovery(struct log *log, int64_t offset)
+{
+	atomic_store(&log->beside->has_limit, true);
+	return write_recovery_limit(log->options.dir, log->options.name, offset);
 }
 
 int remove_recovery_limit(struct dir *dir, const char *log_name)

@@ -83,10 +83,10 @@ static bool tail_search(const struct tail *t, int64_t segment, int64_t offset,
 	}
 	if (!low || (count > TAIL_SIZE && low == count - TAIL_SIZE))
 		return false;
-	ret->offset = atomic_load_explicit(&t->at[(low - 1) % TAIL_SIZE].offset,
-	                                   memory_order_relaxed);
-	ret->position = atomic_load_explicit(&t->at[(low - 1) % TAIL_SIZE].position,
-	                                     memory_order_relaxed);
+	ret->offset =
+		atomic_load_explicit(&t->at[(low - 1) % TAIL_SIZE].offset, memory_order_relaxed);
+	ret->position =
+		atomic_load_explicit(&t->at[(low - 1) % TAIL_SIZE].position, memory_order_relaxed);
 	if (low < count)
 		ret->end = atomic_load_explicit(&t->at[low % TAIL_SIZE].position,
 		                                memory_order_relaxed);
