@@ -244,8 +244,11 @@ static void on_appended(struct log_append *log)
 	struct partition_append *a = container_of(log, struct partition_append, log);
 	struct partition *p = a->part;
 
-	if (!a->log.error && a->acks == -1 &&
-	    a->log.last_offset >= partition_high_watermark(p).offset) {
+	if (!a->log.error && a->acks == -1 && !p->is_leader) {
+		/* Lost while it was written: nobody will say that it is committed. */
+		a->log.error = partition_error(partition_facts(p), -1);
+	} else if (!a->log.error && a->acks == -1 &&
+	           a->log.last_offset >= partition_high_watermark(p).offset) {
 		a->next = NULL;
 		*p->deferred_end = a;
 		p->deferred_end = &a->next;

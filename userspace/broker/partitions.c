@@ -453,6 +453,8 @@ static void close_one(struct closing *c, struct partition *part)
 {
 	int err;
 
+	if (!part->log && part->is_new)
+		return; /* the stop came before there was anything of it */
 	c->point = mem_grow(c->point, c->count, &c->capacity, sizeof(*c->point));
 	c->point[c->count++] = partitions_point(part, part->log);
 	if (!part->log) {

@@ -107,6 +107,8 @@ static void collect(void *arg, struct partition *part)
 
 	if (part->home != j->home || role == PARTITION_OPENING || role == PARTITION_GONE)
 		return;
+	if (!log && part->is_new)
+		return; /* what checkpoints say of its name is of another one */
 	if (log && log_end_offset(log) > log_recovery_point(log))
 		j->is_behind = true;
 	j->part = mem_grow(j->part, j->count, &j->capacity, sizeof(*j->part));
