@@ -502,10 +502,10 @@ static void open_directory(void)
 	if (log_dir_begin(dir))
 		sim_fail("log_dir_begin");
 	if (log_topic_id(dir, "t-0", &id)) {
-		int err = log_create(dir, "t-0", UUID_METADATA_TOPIC);
+		int err = log_create(dir, "t-0", UUID_METADATA_TOPIC, false);
 
 		if (err == -EEXIST)
-			err = log_identify(dir, "t-0", UUID_METADATA_TOPIC);
+			err = log_identify(dir, "t-0", UUID_METADATA_TOPIC, false);
 		sim_law(!err, "log_create: %d", err);
 	}
 	if (log_open(&options, &the_log, &told))

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BROKER_WORKER_H
+#define BROKER_WORKER_H
+
+#include "broker_audit.h"
+#include "wire/create_partitions.h"
+#include "wire/create_topics.h"
+#include "wire/delete_records.h"
+#include "wire/delete_topics.h"
+#include "wire/incremental_alter_configs.h"
+#include "wire/init_producer_id.h"
+#include "wire/produce.h"
+
+/*
+ * A client at work: one thing after the other, of the seed's choice.  The first of them is the
+ * only one that changes topics.  What it must not forget when the broker dies is in the world's
+ * memory: an idempotent batch without an answer is sent again, to the next life too.
+ */
+struct pending { /* a batch that is on its way */
+	bool is_sent;
+	bool is_idempotent;
+	int16_t acks;
+	int topic, part;
+	uint32_t life; /* of the topic */
+	int32_t sequence;
+	int32_t count;
+	uint32_t value; /* of the first record; the others follow */
+};
+
+struct client_model {
+	bool has_pid;
+	int64_t pid;
+	int16_t epoch;
+	uint32_t life[TOPICS_MAX];
+	int32_t sequence[TOPICS_MAX][PARTS_MAX]; /* of the next batch */
+	uint32_t losses[TOPICS_MAX][PARTS_MAX];  /* of the partition, at the last answer */
+	struct pending pending;
+};
+
+enum asked {
+	ASKED_NOTHING,
+	ASKED_PID,
+	ASKED_PRODUCE,
+	ASKED_FETCH,
+	ASKED_DELETE_RECORDS,
+	ASKED_CREATE,
+	ASKED_ID, /* of a topic that was created without an answer */
+	ASKED_DELETE,
+	ASKED_PARTITIONS,
+	ASKED_CONFIG,
+};
+
+struct worker {
+	struct peer peer;
+	struct client_model *m;
+	bool is_admin;
+	uint16_t port;
+	int steps;
+	void (*done)(void);
+	enum asked asked;
+	int topic, part;
+	uint32_t life;
+	int64_t offset;
+	bool is_again; /* the answer to the first time is lost */
+};
+
+static void worker_go_on(struct worker *w);
+
+static bool worker_is_done(const struct worker *w)
+{
+	return !w->steps && w->asked == ASKED_NOTHING;
+}
+
+static bool is_same_topic(const struct worker *w)
+{
+	const struct topic_model *t = &model->topic[w->topic];
+
+	/* While it is being deleted it may yet survive. */
+	return (t->state == PRESENT || t->state == DELETING) && t->life == w->life;
+}
+
+/* Topics come and go beside; so do answers about them. */
+static bool is_of_a_topic_that_goes(const struct worker *w, int16_t error)
+{
+	return (!is_same_topic(w) || model->topic[w->topic].state == DELETING) &&
+	       (error == WIRE_UNKNOWN_TOPIC_OR_PARTITION || error == WIRE_UNKNOWN_TOPIC_ID ||
+	        error == WIRE_NOT_LEADER_OR_FOLLOWER);
+}
+
+/* ---- producing ---- */
+
+static void add_batch(const struct client_model *m, const struct pending *p, struct buf *out)
+{
+	static const uint8_t zero[512];
+	struct batch_options options = BATCH_PLAIN;
+	struct batch_builder b;
+
+	if (p->is_idempotent) {
+		options.producer_id = m->pid;
+		options.producer_epoch = m->epoch;
+		options.base_sequence = p->sequence;
+	}
+	batch_begin(&b, out, &options);
+	for (int32_t i = 0; i < p->count; i++) {
+		uint8_t value[8 + sizeof(zero)] = { 0 };
+		uint32_t id = p->value + (uint32_t)i;
+
+		store_be64(value, id);
+		batch_add(&b, INT64_C(1760000000000) + id * 100, (struct span){ NULL, 0 },
+		          (struct span){ value, 8 + id * 37 % sizeof(zero) }, NULL, 0);
+	}
+	batch_end(&b);
+}
+
+/* SIM_SAY=2 tells about every batch. */
+static void worker_say(const struct worker *w, const char *what, int16_t error, int64_t offset)
+{
+	const struct pending *p = &w->m->pending;
+	const char *say = getenv("SIM_SAY");
+
+	if (say && *say == '2')
+		fprintf(stderr,
+		        "event %llu: %s t%d-%d acks %d, producer %lld sequence %d, values %u+%d: "
+		        "error %d offset %lld\n",
+		        (unsigned long long)sim_events(), what, p->topic, p->part, p->acks,
+		        (long long)(p->is_idempotent ? w->m->pid : -1), p->sequence, p->value,
+		        p->count, error, (long long)offset);
+}
+
+static void send_pending(struct worker *w)
+{
+	struct pending *p = &w->m->pending;
+	struct produce_request_partition_produce_data partition = { .index = p->part };
+	struct produce_request_topic_produce_data topic = { .topic_id = model->topic[p->topic].id,
+		                                            .partition_data = &partition,
+		                                            .partition_data_count = 1 };
+	struct produce_request r;
+	struct buf batch = { 0 };
+
+	add_batch(w->m, p, &batch);
+	partition.records = (struct records){ .data = batch.data, .size = (uint32_t)batch.size };
+	produce_request_init(&r);
+	r.acks = p->acks;
+	r.timeout_ms = 30000;
+	r.topic_data = &topic;
+	r.topic_data_count = 1;
+	p->is_sent = true;
+	w->asked = ASKED_PRODUCE;
+	worker_say(w, "sends", 0, -1);
+	w->topic = p->topic;
+	w->part = p->part;
+	w->life = p->life;
+	peer_ask(&w->peer, API_PRODUCE, 13, &r, p->acks != 0);
+	buf_fini(&batch);
+	if (p->acks)
+		return;
+	/* Nobody will say what became of it. */
+	p->is_sent = false;
+	w->asked = ASKED_NOTHING;
+	worker_go_on(w);
+}
+
+static bool new_batch(struct worker *w)
+{
+	struct client_model *m = w->m;
+	struct pending *p = &m->pending;
+	struct topic_model *t = &model->topic[w->topic];
+
+	*p = (struct pending){ .topic = w->topic, .part = w->part, .life = t->life };
+	p->count = 1 + (int32_t)sim_random(4);
+	if (model->values + (uint32_t)p->count >= VALUES_MAX ||
+	    t->part[w->part].end + 64 > OFFSETS_MAX)
+		return false;
+	p->acks = (int16_t)(sim_chance(15) ? 0 : sim_chance(50) ? 1 : -1);
+	p->is_idempotent = p->acks && m->has_pid && sim_chance(80);
+	p->value = model->values + 1;
+	model->values += (uint32_t)p->count;
+	if (m->life[w->topic] != t->life) {
+		m->life[w->topic] = t->life;
+		memset(m->sequence[w->topic], 0, sizeof(m->sequence[0]));
+		for (int i = 0; i < PARTS_MAX; i++)
+			m->losses[w->topic][i] = t->part[i].losses;
+	}
+	p->sequence = m->sequence[w->topic][w->part];
+	return true;
+}
+
+static void on_appended(struct worker *w, int64_t base)
+{
+	struct client_model *m = w->m;
+	struct pending *p = &m->pending;
+
+	for (int32_t i = 0; i < p->count; i++)
+		model_found(p->topic, p->part, base + i, p->value + (uint32_t)i);
+	model_promise(p->topic, p->part, base + p->count);
+	if (p->is_idempotent) {
+		m->sequence[p->topic][p->part] = p->sequence + p->count;
+		m->losses[p->topic][p->part] = model->topic[p->topic].part[p->part].losses;
+	}
+	p->is_sent = false;
+}
+
+/* A power cut took what this producer wrote before: it begins anew. */
+static bool has_lost_its_past(const struct worker *w)
+{
+	const struct pending *p = &w->m->pending;
+
+	return p->is_idempotent &&
+	       w->m->losses[p->topic][p->part] != model->topic[p->topic].part[p->part].losses;
+}
+
+static void on_produced(struct worker *w, const struct produce_response *r)
+{
+	const struct produce_response_partition_produce_response *p =
+		r->responses[0].partition_responses;
+	struct pending *pending = &w->m->pending;
+
+	worker_say(w, "answer", p->error_code, p->base_offset);
+	if (is_same_topic(w) && !p->error_code) {
+		on_appended(w, p->base_offset);
+		return;
+	}
+	if (!p->error_code || is_of_a_topic_that_goes(w, p->error_code)) {
+		pending->is_sent = false;
+		return;
+	}
+	if (p->error_code == WIRE_OUT_OF_ORDER_SEQUENCE_NUMBER && has_lost_its_past(w)) {
+		w->m->has_pid = false;
+		pending->is_sent = false;
+		return;
+	}
+	/* A topic that was just made may not be everywhere yet. */
+	sim_law(p->error_code == WIRE_UNKNOWN_TOPIC_ID ||
+	                p->error_code == WIRE_NOT_LEADER_OR_FOLLOWER,
+	        "Produce to t%d-%d: %d (sequence %d, %d records)", w->topic, w->part, p->error_code,
+	        pending->sequence, pending->count);
+	pending->is_sent = pending->is_idempotent;
+}
+
+/* ---- the other things ---- */
+
+static void ask_pid(struct worker *w)
+{
+	struct init_producer_id_request r;
+
+	init_producer_id_request_init(&r);
+	r.transactional_id = (struct str){ 0 };
+	r.transaction_timeout_ms = 60000;
+	w->asked = ASKED_PID;
+	peer_ask(&w->peer, API_INIT_PRODUCER_ID, 4, &r, true);
+}
+
+static void on_pid(struct worker *w, const struct init_producer_id_response *r)
+{
+	sim_law(!r->error_code, "InitProducerId: %d", r->error_code);
+	model_pid(r->producer_id);
+	w->m->has_pid = true;
+	w->m->pid = r->producer_id;
+	w->m->epoch = r->producer_epoch;
+	memset(w->m->life, 0, sizeof(w->m->life)); /* sequences begin anew */
+}
+
+static void ask_records(struct worker *w)
+{
+	const struct part_model *p = &model->topic[w->topic].part[w->part];
+
+	w->asked = ASKED_FETCH;
+	w->offset = (int64_t)sim_random((uint64_t)p->end + 1);
+	ask_to_fetch(&w->peer, w->topic, w->part, w->offset, 200 + (int32_t)sim_random(4000));
+}
+
+static void on_records(struct worker *w, const struct fetch_response_partition_data *p)
+{
+	int64_t end;
+
+	if (!is_same_topic(w) || is_of_a_topic_that_goes(w, p->error_code))
+		return;
+	if (p->error_code == WIRE_OFFSET_OUT_OF_RANGE) {
+		sim_law(w->offset < model->topic[w->topic].part[w->part].start_max,
+		        "t%d-%d has no offset %" PRId64, w->topic, w->part, w->offset);
+		return;
+	}
+	sim_law(!p->error_code || p->error_code == WIRE_UNKNOWN_TOPIC_ID ||
+	                p->error_code == WIRE_NOT_LEADER_OR_FOLLOWER,
+	        "Fetch of t%d-%d at %" PRId64 ": %d", w->topic, w->part, w->offset, p->error_code);
+	if (p->error_code)
+		return;
+	end = read_records(w->topic, w->part, w->offset, &p->records);
+	model_promise(w->topic, w->part, end);
+}
+
+static void ask_to_delete_records(struct worker *w)
+{
+	struct part_model *p = &model->topic[w->topic].part[w->part];
+	struct delete_records_request_partition partition = { .partition_index = w->part };
+	struct delete_records_request_topic topic = { .partitions = &partition,
+		                                      .partitions_count = 1 };
+	struct delete_records_request r;
+	char name[8];
+
+	topic_name(name, sizeof(name), w->topic);
+	topic.name = str_of(name);
+	w->asked = ASKED_DELETE_RECORDS;
+	w->offset = partition.offset = (int64_t)sim_random((uint64_t)p->promised + 1);
+	if (p->start_max < w->offset)
+		p->start_max = w->offset;
+	delete_records_request_init(&r);
+	r.topics = &topic;
+	r.topics_count = 1;
+	r.timeout_ms = 30000;
+	peer_ask(&w->peer, API_DELETE_RECORDS, 2, &r, true);
+}
+
+static void on_deleted_records(struct worker *w, const struct delete_records_response *r)
+{
+	const struct delete_records_response_partition_result *p = r->topics[0].partitions;
+
+	if (!is_same_topic(w) || is_of_a_topic_that_goes(w, p->error_code))
+		return;
+	sim_law(!p->error_code || p->error_code == WIRE_UNKNOWN_TOPIC_OR_PARTITION ||
+	                p->error_code == WIRE_NOT_LEADER_OR_FOLLOWER,
+	        "DeleteRecords: %d", p->error_code);
+	sim_law(p->error_code || p->low_watermark >= w->offset,
+	        "records below %" PRId64 " are deleted, asked were %" PRId64, p->low_watermark,
+	        w->offset);
+}
+
+/* ---- topics ---- */
+
+/* As the model has it asked for. */
+static void ask_to_create(struct worker *w)
+{
+	struct create_topics_request_creatable_topic_config config[3] = {
+		{ STR("retention.ms"), STR("") },
+		{ STR("segment.ms"), STR("1000") },
+		{ STR("flush.messages"), STR("1") },
+	};
+	struct create_topics_request_creatable_topic topic = { .replication_factor = 1,
+		                                               .configs = config };
+	struct topic_model *t = &model->topic[w->topic];
+	struct create_topics_request r;
+	char name[8], retention[24];
+
+	topic_name(name, sizeof(name), w->topic);
+	snprintf(retention, sizeof(retention), "%" PRId64, t->retention_asked);
+	topic.name = str_of(name);
+	topic.num_partitions = t->parts_asked;
+	config[0].value = str_of(retention);
+	topic.configs_count = t->is_synced ? 3 : 2;
+	create_topics_request_init(&r);
+	r.topics = &topic;
+	r.topics_count = 1;
+	w->asked = ASKED_CREATE;
+	peer_ask(&w->peer, API_CREATE_TOPICS, 7, &r, true);
+}
+
+static void ask_for_id(struct worker *w)
+{
+	struct metadata_request_request_topic topic = { 0 };
+	struct metadata_request r;
+	char name[8];
+
+	topic_name(name, sizeof(name), w->topic);
+	topic.name = str_of(name);
+	metadata_request_init(&r);
+	r.topics = &topic;
+	r.topics_count = 1;
+	r.allow_auto_topic_creation = false;
+	w->asked = ASKED_ID;
+	peer_ask(&w->peer, API_METADATA, 12, &r, true);
+}
+
+static void on_id(struct worker *w, const struct metadata_response *r)
+{
+	sim_law(r->topics_count == 1 && !r->topics[0].error_code, "t%d exists and answers %d",
+	        w->topic, r->topics[0].error_code);
+	model_created(w->topic, r->topics[0].topic_id);
+}
+
+/* False: it was created already, and its id is asked for. */
+static bool on_created(struct worker *w, const struct create_topics_response *r)
+{
+	int16_t error = r->topics[0].error_code;
+
+	if (error == WIRE_TOPIC_ALREADY_EXISTS && w->is_again) {
+		ask_for_id(w);
+		return false;
+	}
+	sim_law(r->topics_count == 1 && !error, "CreateTopics: %d", error);
+	model_created(w->topic, r->topics[0].topic_id);
+	return true;
+}
+
+static void ask_to_delete(struct worker *w)
+{
+	struct delete_topics_request_delete_topic_state state = { 0 };
+	struct delete_topics_request r;
+	char name[8];
+
+	topic_name(name, sizeof(name), w->topic);
+	state.name = str_of(name);
+	delete_topics_request_init(&r);
+	r.topics = &state;
+	r.topics_count = 1;
+	r.timeout_ms = 30000;
+	model->topic[w->topic].state = DELETING;
+	w->asked = ASKED_DELETE;
+	peer_ask(&w->peer, API_DELETE_TOPICS, 6, &r, true);
+}
+
+static void on_deleted(struct worker *w, const struct delete_topics_response *r)
+{
+	int16_t error = r->responses[0].error_code;
+
+	sim_law(!error || (w->is_again && error == WIRE_UNKNOWN_TOPIC_OR_PARTITION),
+	        "DeleteTopics: %d", error);
+	model_deleted(w->topic);
+}
+
+static void ask_for_partitions(struct worker *w)
+{
+	struct topic_model *t = &model->topic[w->topic];
+	struct create_partitions_request_topic topic = { .count = t->parts_asked };
+	struct create_partitions_request r;
+	char name[8];
+
+	topic_name(name, sizeof(name), w->topic);
+	topic.name = str_of(name);
+	create_partitions_request_init(&r);
+	r.topics = &topic;
+	r.topics_count = 1;
+	r.timeout_ms = 30000;
+	w->asked = ASKED_PARTITIONS;
+	peer_ask(&w->peer, API_CREATE_PARTITIONS, 3, &r, true);
+}
+
+static void on_partitions(struct worker *w, const struct create_partitions_response *r)
+{
+	int16_t error = r->results[0].error_code;
+
+	sim_law(!error || (w->is_again && error == WIRE_INVALID_PARTITIONS), "CreatePartitions: %d",
+	        error);
+	model->topic[w->topic].parts = model->topic[w->topic].parts_asked;
+}
+
+static void ask_for_config(struct worker *w)
+{
+	struct incremental_alter_configs_request_alterable_config config = {
+		.name = STR("retention.ms")
+	};
+	struct incremental_alter_configs_request_alter_configs_resource resource = {
+		.resource_type = 2, .configs = &config, .configs_count = 1
+	};
+	struct topic_model *t = &model->topic[w->topic];
+	struct incremental_alter_configs_request r;
+	char name[8], retention[24];
+
+	topic_name(name, sizeof(name), w->topic);
+	snprintf(retention, sizeof(retention), "%" PRId64, t->retention_asked);
+	resource.resource_name = str_of(name);
+	config.value = str_of(retention);
+	incremental_alter_configs_request_init(&r);
+	r.resources = &resource;
+	r.resources_count = 1;
+	w->asked = ASKED_CONFIG;
+	peer_ask(&w->peer, API_INCREMENTAL_ALTER_CONFIGS, 1, &r, true);
+}
+
+static void on_config_altered(struct worker *w, const struct incremental_alter_configs_response *r)
+{
+	sim_law(r->responses_count == 1 && !r->responses[0].error_code,
+	        "IncrementalAlterConfigs: %d", r->responses[0].error_code);
+	model->topic[w->topic].retention_ms = model->topic[w->topic].retention_asked;
+}
+
+static void administer(struct worker *w)
+{
+	struct topic_model *t = &model->topic[w->topic];
+
+	if (t->state == ABSENT) {
+		model_creating(w->topic, 1 + (int32_t)sim_random(PARTS_MAX),
+		               INT64_C(100000000) + (int64_t)sim_random(1000000), sim_chance(40));
+		ask_to_create(w);
+	} else if (sim_chance(30)) {
+		ask_to_delete(w);
+	} else if (sim_chance(50) && t->parts < PARTS_MAX) {
+		t->parts_asked = t->parts + 1;
+		ask_for_partitions(w);
+	} else {
+		t->retention_asked = t->retention_ms + 1 + (int64_t)sim_random(1000);
+		ask_for_config(w);
+	}
+}
+
+/* The connection ended: what changes topics is asked once more, the rest is let go. */
+static void ask_again(struct worker *w)
+{
+	w->is_again = true;
+	switch (w->asked) {
+	case ASKED_CREATE:
+	case ASKED_ID:
+		ask_to_create(w);
+		break;
+	case ASKED_DELETE:
+		ask_to_delete(w);
+		break;
+	case ASKED_PARTITIONS:
+		ask_for_partitions(w);
+		break;
+	case ASKED_CONFIG:
+		ask_for_config(w);
+		break;
+	default:
+		worker_go_on(w);
+		break;
+	}
+}
+
+/* ---- one thing after the other ---- */
+
+static void worker_step(struct worker *w)
+{
+	struct client_model *m = w->m;
+	struct topic_model *t;
+
+	if (m->pending.is_sent) {
+		w->topic = m->pending.topic;
+		w->life = m->pending.life;
+		if (is_same_topic(w) && m->pending.is_idempotent) {
+			send_pending(w);
+			return;
+		}
+		m->pending.is_sent = false; /* lost, or not: others may find it */
+	}
+	if (!m->has_pid && sim_chance(50)) {
+		ask_pid(w);
+		return;
+	}
+	w->topic = (int)sim_random(TOPICS_MAX);
+	t = &model->topic[w->topic];
+	w->life = t->life;
+	if (w->is_admin && (t->state == ABSENT || sim_chance(12))) {
+		administer(w);
+		return;
+	}
+	if (t->state != PRESENT) {
+		worker_go_on(w);
+		return;
+	}
+	w->part = (int)sim_random((uint64_t)t->parts);
+	if (sim_chance(5))
+		ask_to_delete_records(w);
+	else if (sim_chance(60) && new_batch(w))
+		send_pending(w);
+	else
+		ask_records(w);
+}
+
+static void worker_take_step(void *arg)
+{
+	struct worker *w = arg;
+
+	if (!peer_is_connected(&w->peer))
+		sim_client_connect(&w->peer.client, w->port);
+	if (w->asked == ASKED_NOTHING)
+		worker_step(w);
+	else
+		ask_again(w);
+}
+
+/* At the end of its steps a worker leaves; the broker may be stopping then. */
+static void worker_lost(struct peer *p)
+{
+	struct worker *w = container_of(p, struct worker, peer);
+
+	p->api = NULL;
+	if (w->asked != ASKED_NOTHING)
+		sim_after(20000000 + sim_random(100000000), worker_take_step, w);
+}
+
+static void worker_go_on(struct worker *w)
+{
+	w->asked = ASKED_NOTHING;
+	w->is_again = false;
+	if (w->steps && --w->steps)
+		sim_after(sim_chance(70) ? 0 : sim_random(2000000000), worker_take_step, w);
+	else
+		w->done();
+}
+
+static void worker_answered(struct peer *p, const void *body)
+{
+	struct worker *w = container_of(p, struct worker, peer);
+
+	switch (w->asked) {
+	case ASKED_PID:
+		on_pid(w, body);
+		break;
+	case ASKED_PRODUCE:
+		on_produced(w, body);
+		break;
+	case ASKED_FETCH:
+		on_records(w, fetched(body));
+		break;
+	case ASKED_DELETE_RECORDS:
+		on_deleted_records(w, body);
+		break;
+	case ASKED_CREATE:
+		if (!on_created(w, body))
+			return;
+		break;
+	case ASKED_ID:
+		on_id(w, body);
+		break;
+	case ASKED_DELETE:
+		on_deleted(w, body);
+		break;
+	case ASKED_PARTITIONS:
+		on_partitions(w, body);
+		break;
+	case ASKED_CONFIG:
+		on_config_altered(w, body);
+		break;
+	default:
+		sim_fail("an answer to nothing");
+	}
+	worker_go_on(w);
+}
+
+static void worker_begin(struct worker *w, struct client_model *m, bool is_admin, int steps,
+                         uint16_t port, void (*done)(void))
+{
+	*w = (struct worker){
+		.m = m, .is_admin = is_admin, .port = port, .steps = steps, .done = done
+	};
+	peer_init(&w->peer, worker_answered, worker_lost);
+	sim_after(sim_random(1000000), worker_take_step, w);
+}
+
+#endif
