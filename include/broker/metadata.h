@@ -89,7 +89,7 @@ void metadata_start(struct metadata *m);   /* reactor 0 */
 void metadata_unfence(struct metadata *m); /* reactor 0; unfenced() follows */
 /*
  * reactor 0.  Controlled shutdown: partitions get their last leader epoch of this life, then
- * stopped(arg), at the latest after timeout_ms.
+ * stopped(arg), at the latest after timeout_ms; 0: at once, and nobody is asked.
  */
 void metadata_stop(struct metadata *m, uint64_t timeout_ms, void (*stopped)(void *arg), void *arg);
 int metadata_close(struct metadata *m, bool clean) must_check; /* worker; reactors stopped or not */

@@ -480,12 +480,14 @@ static void on_left(void *arg)
 void broker_stop(struct broker *b)
 {
 	struct broker_life *life = life_of(b);
+	bool controlled;
 
 	if (life->is_stopping)
 		return;
 	life->is_stopping = true;
 	diag_info("broker", "stopping");
-	metadata_stop(b->metadata, SHUTDOWN_MS, on_left, life);
+	controlled = config_bool(broker_config(b), CONFIG_CONTROLLED_SHUTDOWN_ENABLE);
+	metadata_stop(b->metadata, controlled ? SHUTDOWN_MS : 0, on_left, life);
 }
 
 int broker_close(struct broker *b)

@@ -286,7 +286,7 @@ void metadata_stop(struct metadata *m, uint64_t timeout_ms, void (*stopped)(void
 	life->stopped = stopped;
 	life->stopped_arg = arg;
 	life->stop_due_ms = mono_ms() + timeout_ms;
-	if (!registered) {
+	if (!registered || !timeout_ms) {
 		end_stop(m);
 		return;
 	}

@@ -47,23 +47,27 @@ void admin_forward(struct call *call, const void *request,
 	controller_send(call->broker->metadata, &f->controller);
 }
 
-/*
- * A request whose time is over before it comes: Kafka's controller takes it from its queue, does
- * not look at it, and says no more than the error.
- */
-static void forward_in_time(struct call *call, int32_t timeout_ms)
+static void refuse(struct call *call, int16_t error, struct str message)
 {
-	const void *response;
+	const void *response = admin_error_response(call, error, message);
 
-	if (timeout_ms > 0) {
-		admin_forward(call, NULL, NULL);
-		return;
-	}
-	response = admin_error_response(call, WIRE_REQUEST_TIMED_OUT, (struct str){ NULL, 0 });
 	if (response)
 		call_reply(call, response);
 	else
 		call_close(call);
+}
+
+/*
+ * A request whose time is over before it comes: Kafka's controller takes it from its queue and does
+ * not look at it.
+ */
+static void forward_in_time(struct call *call, int32_t timeout_ms)
+{
+	if (timeout_ms > 0)
+		admin_forward(call, NULL, NULL);
+	else
+		refuse(call, WIRE_REQUEST_TIMED_OUT,
+		       STR("The request's timeout expired before it was processed."));
 }
 
 void api_create_topics(struct call *call)
@@ -73,6 +77,14 @@ void api_create_topics(struct call *call)
 
 void api_delete_topics(struct call *call)
 {
+	const struct config *c = broker_config(call->broker);
+
+	if (c && !config_bool(c, CONFIG_DELETE_TOPIC_ENABLE)) {
+		refuse(call,
+		       call->version < 3 ? WIRE_INVALID_REQUEST : WIRE_TOPIC_DELETION_DISABLED,
+		       STR("Topic deletion is disabled."));
+		return;
+	}
 	forward_in_time(call, CALL_REQUEST(call, delete_topics_request)->timeout_ms);
 }
 
