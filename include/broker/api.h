@@ -14,5 +14,16 @@ void api_offset_for_leader_epoch(struct call *call);
 void api_init_producer_id(struct call *call);
 void api_delete_records(struct call *call);
 void api_describe_log_dirs(struct call *call);
+void api_find_coordinator(struct call *call);
+void api_join_group(struct call *call);
+void api_sync_group(struct call *call);
+void api_heartbeat(struct call *call);
+void api_leave_group(struct call *call);
+void api_offset_commit(struct call *call);
+void api_offset_fetch(struct call *call);
+void api_offset_delete(struct call *call);
+void api_describe_groups(struct call *call);
+void api_list_groups(struct call *call);
+void api_delete_groups(struct call *call);
 
 #endif

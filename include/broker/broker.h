@@ -47,6 +47,9 @@ static inline const struct config *broker_config(const struct broker *b)
 	return rcu_load(&b->config);
 }
 
+/* any: as the file says; dynamic configs are not in it. */
+const struct config *broker_base_config(const struct broker *b);
+
 struct broker_error {
 	char text[300]; /* a sentence for the operator */
 };

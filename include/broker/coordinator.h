@@ -94,6 +94,8 @@ void coordinator_send(struct partition *p, struct coordinator_request *request);
 /* ---- in the strand, in run() and tick() ---- */
 
 struct coordinator_memory *coordinator_memory_new(void); /* one reference */
+/* any; NULL is fine */
+struct coordinator_memory *coordinator_memory_get(struct coordinator_memory *memory);
 void coordinator_memory_put(struct coordinator_memory *memory);
 
 /*

@@ -12,9 +12,11 @@
 #include "broker/config_describe.h"
 #include "broker/diag.h"
 #include "broker/fetchers.h"
+#include "broker/groups.h"
 #include "broker/producer_ids.h"
 #include "broker/validators.h"
 #include "broker_private.h"
+#include "core/topic_name.h"
 
 /*
  * Start, in this order, each step resting on the one before:
@@ -43,6 +45,11 @@ int broker_fail(struct broker_error *why, int err, const char *format, ...)
 static struct broker_life *life_of(struct broker *b)
 {
 	return container_of(b, struct broker_life, broker);
+}
+
+const struct config *broker_base_config(const struct broker *b)
+{
+	return container_of(b, struct broker_life, broker)->base;
 }
 
 /* ---- what the image changes ---- */
@@ -209,6 +216,14 @@ static void on_unfenced(void *arg)
 		life->options.ready(life->options.arg, ms);
 }
 
+static void on_partition_made(void *arg, struct partition *part)
+{
+	struct broker_life *life = arg;
+
+	if (str_eq(part->topic, STR(TOPIC_CONSUMER_OFFSETS)))
+		groups_attach(&life->broker, part);
+}
+
 static void on_dir_failed(void *arg, struct uuid id, uint32_t left)
 {
 	struct broker_life *life = arg;
@@ -352,6 +367,7 @@ static int open_partitions(struct broker_life *life, struct broker_error *why)
 		.dir = dir,
 		.config = life->base,
 		.dir_failed = on_dir_failed,
+		.attach = on_partition_made,
 		.arg = life,
 	};
 	int err;
@@ -442,9 +458,9 @@ int broker_open(const struct broker_options *options, struct broker **ret, struc
 		return err;
 	}
 	life->broker.producer_ids = producer_ids_new(life->broker.metadata);
+	life->broker.auto_topics = auto_topics_new(&life->broker);
 	life->broker.fetchers = fetchers_new(&life->broker);
 	life->broker.validators = validators_new();
-	life->broker.auto_topics = auto_topics_new(&life->broker);
 	open_server(life);
 	*ret = &life->broker;
 	return 0;

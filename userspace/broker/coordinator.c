@@ -20,6 +20,13 @@ struct coordinator_memory *coordinator_memory_new(void)
 	return memory;
 }
 
+struct coordinator_memory *coordinator_memory_get(struct coordinator_memory *memory)
+{
+	if (memory)
+		atomic_fetch_add_explicit(&memory->refs, 1, memory_order_relaxed);
+	return memory;
+}
+
 void coordinator_memory_put(struct coordinator_memory *memory)
 {
 	if (!memory || atomic_fetch_sub_explicit(&memory->refs, 1, memory_order_acq_rel) != 1)
@@ -60,8 +67,7 @@ static void refuse(struct coordinator_request *r, int16_t error)
 void coordinator_answer(struct coordinator *c, struct coordinator_request *request,
                         const void *response, struct coordinator_memory *memory)
 {
-	atomic_fetch_add_explicit(&memory->refs, 1, memory_order_relaxed);
-	request->memory = memory;
+	request->memory = coordinator_memory_get(memory);
 	request->response = response;
 	request->wait = c->appended;
 	list_remove(&request->link);
