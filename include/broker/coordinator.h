@@ -39,14 +39,18 @@ struct coordinator_ops {
 	void *(*open)(void *arg);
 	void (*close)(void *machine); /* any; NULL is fine */
 	/* A record of a batch with data; 0 or -EBADMSG: it was left out. */
-	int (*replay)(void *machine, const struct batch *b, int64_t offset, int64_t timestamp_ms,
+	int (*replay)(void *machine, const struct batch *b,
 	              const struct coordinator_record *record);
+	/* The marker that ends a transaction. */
+	void (*replay_marker)(void *machine, int64_t producer_id, bool commit);
 	/* strand, from here on */
 	void (*loaded)(void *machine, uint64_t mono_ms, int64_t wall_ms);
 	/* When tick() is wanted, on the clock of mono_ms(); UINT64_MAX: never. */
 	uint64_t (*wake_ms)(const void *machine);
 	void (*tick)(struct coordinator *c, void *machine);
-	/* For compaction: how many records make the state, and they themselves. */
+	/* For compaction: how many records make the state, and they themselves.  Not while
+	   can_snapshot() says no. */
+	bool (*can_snapshot)(const void *machine);
 	size_t (*record_count)(const void *machine);
 	void (*snapshot)(const void *machine,
 	                 void (*on_record)(void *arg, const struct coordinator_record *record),
@@ -67,6 +71,7 @@ struct coordinator_request {
 	void (*run)(struct coordinator *c, void *machine, struct coordinator_request *self);
 	/* On the reactor that sent it, in a later turn.  The request is the caller's again. */
 	void (*done)(struct coordinator_request *self);
+	bool is_news; /* nothing is answered: done() follows run() */
 
 	/*
 	 * out, until done() returns.  error WIRE_NONE: `response`.  Else the machine did not
@@ -99,11 +104,11 @@ struct coordinator_memory *coordinator_memory_get(struct coordinator_memory *mem
 void coordinator_memory_put(struct coordinator_memory *memory);
 
 /*
- * Appends the records as one batch.  They are copied.  A failed append ends the machine, after the
- * run: what the step did stays hidden.
+ * Appends the records as one batch, or where it need not be one as several.  They are copied.  A
+ * failed append ends the machine, after the run: what the step did stays hidden.
  */
 void coordinator_append(struct coordinator *c, const struct coordinator_record *record,
-                        size_t count, int64_t wall_ms);
+                        size_t count, bool atomic, int64_t wall_ms);
 /* Given when everything appended so far is committed.  `response` is in `memory`. */
 void coordinator_answer(struct coordinator *c, struct coordinator_request *request,
                         const void *response, struct coordinator_memory *memory);

@@ -42,6 +42,9 @@ int16_t groups_send(struct broker *broker, struct str group_id, struct group_req
 /* The same for one shard, whatever its groups. */
 void groups_send_to(struct partition *part, struct group_request *request);
 
+/* reactor.  The topic is gone: so are its offsets. */
+void groups_topic_deleted(struct broker *broker, const struct image_topic *topic);
+
 /* reactor.  Each partition of `__consumer_offsets` that this broker leads. */
 void groups_each(struct broker *broker, void (*each)(void *arg, struct partition *part), void *arg);
 

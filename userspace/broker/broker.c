@@ -127,13 +127,21 @@ static void update_config(struct broker_life *life, const struct image *image)
 	publish_config(life, config);
 }
 
+static void on_topic(void *arg, const struct image_topic *old, const struct image_topic *new)
+{
+	if (!new)
+		groups_topic_deleted(arg, old);
+}
+
 static void on_changed(void *arg, const struct image *old, const struct image *new)
 {
 	struct broker_life *life = arg;
+	const struct image_changes changes = { .topic = on_topic, .arg = &life->broker };
 
 	if (has_new_configs(old, new))
 		update_config(life, new);
 	partitions_changed(life->broker.partitions, old, new);
+	image_diff(old, new, &changes);
 }
 
 /* ---- listeners ---- */

@@ -200,19 +200,29 @@ static void add_record(struct batch_builder *builder, const struct coordinator_r
 }
 
 void coordinator_append(struct coordinator *c, const struct coordinator_record *record,
-                        size_t count, int64_t wall_ms)
+                        size_t count, bool atomic, int64_t wall_ms)
 {
-	struct coordinator_batch *b;
+	struct coordinator_batch *b = NULL;
 	struct batch_builder builder;
 
-	if (!count)
-		return;
-	b = batch_of(c);
-	batch_begin(&builder, &b->data, &BATCH_PLAIN);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (b && !atomic &&
+		    batch_builder_size(&builder) + record[i].key.size + record[i].value.size >
+		            COORDINATOR_BATCH_BYTES) {
+			batch_end(&builder);
+			stage(c, b, wall_ms);
+			b = NULL;
+		}
+		if (!b) {
+			b = batch_of(c);
+			batch_begin(&builder, &b->data, &BATCH_PLAIN);
+		}
 		add_record(&builder, &record[i], wall_ms);
-	batch_end(&builder);
-	stage(c, b, wall_ms);
+	}
+	if (b) {
+		batch_end(&builder);
+		stage(c, b, wall_ms);
+	}
 }
 
 /* ---- compaction: until there is a cleaner, what lives is appended again ---- */
@@ -289,7 +299,8 @@ static void compact_maybe(struct coordinator *c)
 	struct snapshot s = { .c = c, .wall_ms = wall_ms(), .is_first = true };
 	size_t live;
 
-	if (c->is_compacting || c->has_failed || dead < COORDINATOR_DEAD_MIN)
+	if (c->is_compacting || c->has_failed || dead < COORDINATOR_DEAD_MIN ||
+	    !c->ops->can_snapshot(c->machine))
 		return;
 	live = c->ops->record_count(c->machine);
 	if (dead / COORDINATOR_DEAD_FACTOR < live)
@@ -391,6 +402,8 @@ static void run_request(struct work *work)
 	}
 	list_push(&c->parked, &r->link);
 	r->run(c, c->machine, r);
+	if (r->is_news)
+		give(r);
 	coordinator_stepped(c);
 }
 

@@ -17,13 +17,6 @@ enum {
 	PLAIN_BYTES_MAX = 1 << 30,
 };
 
-/* Records of a transaction: they count when its marker says commit. */
-struct open_txn {
-	struct list link;
-	int64_t producer_id;
-	struct buf batches; /* whole, as they lie in the log */
-};
-
 struct load {
 	struct job job;
 	struct work loaded_work;
@@ -39,7 +32,6 @@ struct load {
 	struct record_stream records;
 	struct compress_sink sink;
 	const struct batch *batch;
-	struct list open; /* struct open_txn */
 	uint64_t count, bad;
 	uint64_t begun_ms;
 	int err;
@@ -51,14 +43,9 @@ static int on_record(struct record_stream *s, const struct record *r)
 {
 	struct load *l = container_of(s, struct load, records);
 	const struct coordinator_record record = { r->key, r->value };
-	int64_t timestamp = l->batch->attributes & BATCH_LOG_APPEND_TIME
-	                            ? l->batch->max_timestamp
-	                            : l->batch->base_timestamp + r->timestamp_delta;
 
 	l->count++;
-	if (!r->key.data ||
-	    l->c->ops->replay(l->machine, l->batch, l->batch->base_offset + r->offset_delta,
-	                      timestamp, &record))
+	if (!r->key.data || l->c->ops->replay(l->machine, l->batch, &record))
 		l->bad++;
 	return 0;
 }
@@ -82,72 +69,23 @@ static int replay_batch(struct load *l, const struct batch *b)
 	return err ? err : record_stream_end(&l->records);
 }
 
-/* ---- transactions ---- */
-
-static struct open_txn *find_txn(struct load *l, int64_t producer_id)
+static void take_marker(struct load *l, const struct batch *b)
 {
-	list_each(pos, &l->open)
-	{
-		struct open_txn *t = list_entry(pos, struct open_txn, link);
-
-		if (t->producer_id == producer_id)
-			return t;
-	}
-	return NULL;
-}
-
-static void keep_for_later(struct load *l, const struct batch *b)
-{
-	struct open_txn *t = find_txn(l, b->producer_id);
-
-	if (!t) {
-		t = mem_zalloc(sizeof(*t));
-		t->producer_id = b->producer_id;
-		list_push(&l->open, &t->link);
-	}
-	buf_add(&t->batches, b->data, b->size);
-}
-
-static void free_txn(struct open_txn *t)
-{
-	list_remove(&t->link);
-	buf_fini(&t->batches);
-	mem_free(t);
-}
-
-static int end_txn(struct load *l, const struct batch *marker)
-{
-	struct open_txn *t = find_txn(l, marker->producer_id);
 	struct record r;
-	struct span rest;
-	struct batch b;
-	int err = 0;
 
-	if (!t)
-		return 0;
-	rest = (struct span){ t->batches.data, t->batches.size };
-	if (!record_decode(batch_records(marker), &r) &&
-	    control_type_decode(r.key) == CONTROL_COMMIT) {
-		while (!err && rest.size && !batch_parse(rest, &b)) {
-			err = replay_batch(l, &b);
-			rest = (struct span){ rest.data + b.size, rest.size - b.size };
-		}
-	}
-	free_txn(t);
-	return err;
+	if (batch_has_producer(b) && !record_decode(batch_records(b), &r))
+		l->c->ops->replay_marker(l->machine, b->producer_id,
+		                         control_type_decode(r.key) == CONTROL_COMMIT);
 }
 
 static int take_batch(struct load *l, const struct batch *b)
 {
 	if (b->magic < 2)
 		return 0; /* of Kafka before 0.11: nothing that still lives */
-	if (batch_is_control(b))
-		return end_txn(l, b);
-	if (batch_is_transactional(b)) {
-		keep_for_later(l, b);
-		return 0;
-	}
-	return replay_batch(l, b);
+	if (!batch_is_control(b))
+		return replay_batch(l, b);
+	take_marker(l, b);
+	return 0;
 }
 
 /* ---- worker ---- */
@@ -203,8 +141,6 @@ static void run_load(struct job *job)
 	l->sink.take = take_piece;
 	while (offset < l->end.offset && !l->err)
 		l->err = read_stretch(l, &offset);
-	while (!list_is_empty(&l->open))
-		free_txn(list_entry(l->open.next, struct open_txn, link));
 	compress_scratch_fini(&l->scratch);
 	record_stream_fini(&l->records);
 	buf_fini(&l->bytes);
@@ -272,7 +208,6 @@ void coordinator_load(struct coordinator *c)
 	l->end = log_end_mark(part->log);
 	l->view = log_view_get(log_view(part->log));
 	l->begun_ms = mono_ms();
-	list_init(&l->open);
 	partition_pin(part);
 	l->job.run = run_load;
 	l->job.done = load_done;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/diag.h"
 #include "broker/metadata.h"
 #include "broker/partitions.h"
 #include "core/topic_name.h"
@@ -78,6 +79,7 @@ static struct group_options options_of(const struct config *c)
 			config_int(c, CONFIG_GROUP_INITIAL_REBALANCE_DELAY_MS),
 		.size_max = config_int(c, CONFIG_GROUP_MAX_SIZE),
 		.offset_metadata_max = config_int(c, CONFIG_OFFSET_METADATA_MAX_BYTES),
+		.batch_bytes_max = config_int(c, CONFIG_MESSAGE_MAX_BYTES),
 		.offsets_retention_ms =
 			config_int(c, CONFIG_OFFSETS_RETENTION_MINUTES) * INT64_C(60000),
 		.retention_check_ms = config_long(c, CONFIG_OFFSETS_RETENTION_CHECK_INTERVAL_MS),
@@ -98,12 +100,15 @@ static void close_machine(void *machine)
 	group_shard_free(machine);
 }
 
-static int replay(void *machine, const struct batch *b, int64_t offset, int64_t timestamp_ms,
-                  const struct coordinator_record *record)
+static int replay(void *machine, const struct batch *b, const struct coordinator_record *record)
 {
-	(void)b;
-	(void)offset;
-	return group_shard_replay(machine, record->key, record->value, timestamp_ms);
+	return group_shard_replay(machine, record->key, record->value,
+	                          batch_is_transactional(b) ? b->producer_id : GROUP_NO_PRODUCER);
+}
+
+static void replay_marker(void *machine, int64_t producer_id, bool commit)
+{
+	group_shard_replay_marker(machine, producer_id, commit);
 }
 
 static void loaded(void *machine, uint64_t mono_ms, int64_t wall_ms)
@@ -128,7 +133,9 @@ static void step(struct coordinator *c, struct group_shard *shard, struct group_
 	record = arena_array(&memory->arena, out.record_count, sizeof(*record));
 	for (size_t i = 0; i < out.record_count; i++)
 		record[i] = (struct coordinator_record){ out.record[i].key, out.record[i].value };
-	coordinator_append(c, record, out.record_count, event->wall_ms);
+	coordinator_append(c, record, out.record_count, out.atomic, event->wall_ms);
+	for (size_t i = 0; i < out.note_count; i++)
+		diag_info("group", "%.*s", STR_ARG(out.note[i]));
 	for (size_t i = 0; i < out.answer_count; i++)
 		coordinator_answer(c, out.answer[i].token, out.answer[i].response, memory);
 	coordinator_memory_put(memory);
@@ -139,6 +146,11 @@ static void tick(struct coordinator *c, void *machine)
 	struct group_event event = { .type = GROUP_TICK };
 
 	step(c, machine, &event);
+}
+
+static bool can_snapshot(const void *machine)
+{
+	return !group_shard_has_transactions(machine);
 }
 
 static size_t record_count(const void *machine)
@@ -172,9 +184,11 @@ static const struct coordinator_ops ops = {
 	.open = open_machine,
 	.close = close_machine,
 	.replay = replay,
+	.replay_marker = replay_marker,
 	.loaded = loaded,
 	.wake_ms = wake_ms,
 	.tick = tick,
+	.can_snapshot = can_snapshot,
 	.record_count = record_count,
 	.snapshot = snapshot,
 };
@@ -225,6 +239,41 @@ int16_t groups_send(struct broker *broker, struct str group_id, struct group_req
 	groups_send_to(part, request);
 	return WIRE_NONE;
 }
+
+/* ---- a deleted topic takes its offsets along ---- */
+
+struct deletion {
+	struct group_request request;
+	struct group_topic topic;
+};
+
+static void free_deletion(struct group_request *request)
+{
+	struct deletion *d = container_of(request, struct deletion, request);
+
+	mem_free((char *)(uintptr_t)d->topic.name.data);
+	mem_free(d);
+}
+
+static void send_deletion(void *arg, struct partition *part)
+{
+	const struct image_topic *topic = arg;
+	struct deletion *d = mem_zalloc(sizeof(*d));
+
+	d->topic = (struct group_topic){ { str_dup(topic->name), topic->name.size }, topic->id };
+	d->request.event.type = GROUP_TOPIC_DELETED;
+	d->request.event.request = &d->topic;
+	d->request.request.is_news = true;
+	d->request.done = free_deletion;
+	groups_send_to(part, &d->request);
+}
+
+void groups_topic_deleted(struct broker *broker, const struct image_topic *topic)
+{
+	groups_each(broker, send_deletion, (void *)(uintptr_t)topic);
+}
+
+/* ---- all shards ---- */
 
 void groups_each(struct broker *broker, void (*each)(void *arg, struct partition *part), void *arg)
 {

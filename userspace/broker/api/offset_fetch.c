@@ -225,6 +225,7 @@ void api_offset_fetch(struct call *call)
 		if (!resolve(call, g))
 			break;
 		group_part_init(&g->part, call, GROUP_OFFSET_FETCH, &g->resolved);
+		g->part.request.event.require_stable = r->require_stable;
 		all->count++;
 	}
 	if (!all || all->count < count) {
