@@ -405,6 +405,28 @@ static void a_torn_rest_before_a_segment_takes_nothing(void **state)
 	close_log(true);
 }
 
+/* The same, and the whole of it is there: another batch took its offset, in the next segment. */
+static void a_batch_beyond_its_segment_is_none(void **state)
+{
+	uint8_t *next;
+	struct batch b;
+	size_t size;
+
+	(void)state;
+	test_options.config.segment_bytes = 5000;
+	open_log(LOG_CLEAN);
+	RUN(put_ten);
+	close_log(false);
+	next = content_of("00000000000000000004.log", &size);
+	assert_int_equal(batch_parse((struct span){ next, size }, &b), 0);
+	edit(SEGMENT_0 ".log", size_of(SEGMENT_0 ".log"), next, b.size);
+	open_log(LOG_POWERLESS);
+	assert_int_equal(told.truncated_bytes, b.size);
+	assert_string_equal(read_all(2), "2-2 3-3 4-4 5-5 6-6 7-7 8-8 9-9 ");
+	close_log(true);
+	mem_free(next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -422,6 +444,7 @@ int main(void)
 		LAW(producers_are_forgotten_when_they_are_old),
 		LAW(a_wrong_entry_hides_nothing),
 		LAW(a_torn_rest_before_a_segment_takes_nothing),
+		LAW(a_batch_beyond_its_segment_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

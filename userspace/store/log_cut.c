@@ -68,7 +68,9 @@ static int measure_last(struct cut *cut)
 	if (err || !found.size)
 		return err;
 	cut->has_last = true;
-	cut->last = (struct measure){ .log = cut->log, .found = &found, .need_end = true };
+	cut->last = (struct measure){
+		.log = cut->log, .found = &found, .next_base = INT64_MAX, .need_end = true
+	};
 	err = measure_run(&cut->last);
 	cut->last.found = NULL;
 	if (!err)

@@ -80,6 +80,7 @@ static int open_segment(struct opening *o, size_t i)
 	struct measure m = {
 		.log = log,
 		.found = &o->scan.segment[i],
+		.next_base = next_base(o, i),
 		.suspect_bytes = suspect && powerless,
 		.check_last = last && suspect && !powerless,
 		.may_cut = last || (suspect && powerless),

@@ -311,6 +311,7 @@ struct found *scan_find(struct scan *scan, int64_t offset);
 struct measure {
 	struct log *log;
 	const struct found *found;
+	int64_t next_base; /* where the next segment begins; INT64_MAX: none does */
 	bool suspect_bytes;
 	bool check_last;
 	bool may_cut;

@@ -100,13 +100,17 @@ struct end_walk {
 	int64_t next_offset;
 };
 
-/* Offsets must rise and belong to this file: else it is not the batch that was written here. */
+/*
+ * Offsets must rise and belong to this file: else it is not the batch that was written here, or
+ * one that was cut off again.
+ */
 static bool on_end_batch(struct walk *w, const struct batch *b)
 {
 	struct end_walk *e = container_of(w, struct end_walk, walk);
 	struct segment *s = e->m->segment;
 
 	if (b->base_offset < e->next_offset || batch_last_offset(b) < b->base_offset ||
+	    batch_last_offset(b) >= e->m->next_base ||
 	    batch_last_offset(b) - s->base_offset > INT32_MAX) {
 		w->error = -EBADMSG;
 		return false;
