@@ -15,6 +15,10 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.jar.JarFile;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.InvalidRequestException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.message.ApiMessageType;
+import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.ObjectSerializationCache;
@@ -25,14 +29,19 @@ import org.apache.kafka.common.protocol.types.TaggedFields;
 import org.apache.kafka.common.protocol.types.Type;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.common.record.internal.UnalignedMemoryRecords;
+import org.apache.kafka.common.requests.AbstractRequest;
 
 /*
  * Every message that Kafka's generator made a class for, at every version, filled with the values
- * of selftests/unit/message_fill.h and written by Kafka itself: Gen OUT.  See make.sh.
+ * of selftests/unit/message_fill.h and written by Kafka itself: Gen OUT REFUSED.  See make.sh.
  *
  * OUT is, for each message and version: the name (its size in a byte), the version (a byte), and
  * SEEDS times a size (two bytes, big-endian) and that many bytes.  Seed 0 leaves the defaults; in
  * the last one each struct of a flexible version also carries a tag that nobody knows.
+ *
+ * REFUSED is, for each request that the controller gets and each version, its key (a byte), the
+ * version (a byte), and for the seeds 1 and 2 the response that refuses it as a whole, with a size
+ * before it: as timed out without a message, and as an invalid request because of "why".
  */
 public class Gen {
 	static final int SEEDS = 6;
@@ -256,6 +265,27 @@ public class Gen {
 		}
 	}
 
+	static final int[] CONTROLLERS = { 19, 20, 33, 37, 43, 44, 45, 46, 49, 56, 57, 62, 63, 64, 67, 70, 73 };
+
+	static void refused(ApiMessageType type, DataOutputStream out) throws Exception {
+		for (short v = type.lowestSupportedVersion(); v <= type.highestSupportedVersion(true); v++) {
+			out.writeByte(type.apiKey());
+			out.writeByte(v);
+			for (int seed = 1; seed <= 2; seed++) {
+				Message m = type.newRequest();
+				String noun = snake(m.getClass().getSimpleName().replaceFirst("Data$", ""));
+				new Gen().struct(m, type.requestSchemas()[v], step(name(seed, noun), v), 0);
+				var request = AbstractRequest.parseRequest(ApiKeys.forId(type.apiKey()), v,
+					new ByteBufferAccessor(ByteBuffer.wrap(write(m, v)))).request;
+				var response = request.getErrorResponse(0, seed == 1 ? new TimeoutException()
+				                                                     : new InvalidRequestException("why"));
+				byte[] data = write(response.data(), v);
+				out.writeShort(data.length);
+				out.write(data);
+			}
+		}
+	}
+
 	/* The generated classes are those that say so: messages with schemas. */
 	static TreeMap<String, Class<?>> classes() throws Exception {
 		TreeMap<String, Class<?>> found = new TreeMap<>();
@@ -288,5 +318,9 @@ public class Gen {
 		for (var e : classes().entrySet())
 			message(e.getKey(), e.getValue(), out);
 		Files.write(Path.of(args[0]), bytes.toByteArray());
+		bytes.reset();
+		for (int key : CONTROLLERS)
+			refused(ApiMessageType.fromApiKey((short) key), out);
+		Files.write(Path.of(args[1]), bytes.toByteArray());
 	}
 }

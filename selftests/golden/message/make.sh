@@ -8,7 +8,7 @@
 set -eu
 libs=$1 broker=$2 tap=$3 python=$4
 here=$(cd "$(dirname "$0")" && pwd)
-java -cp "$libs/*" "$here/Gen.java" "$here/java.bin"
+java -cp "$libs/*" "$here/Gen.java" "$here/java.bin" "$here/refused.bin"
 java -cp "$libs/*" "$here/Tables.java" "$here/apis.txt" "$here/errors.txt"
 for client in python rdkafka; do
 	"$python" "$here/tap.py" "$tap" "$broker" "$here/$client.bin" \

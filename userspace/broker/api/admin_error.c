@@ -6,6 +6,7 @@
 #include "wire/create_topics.h"
 #include "wire/delete_topics.h"
 #include "wire/elect_leaders.h"
+#include "wire/list_partition_reassignments.h"
 
 /*
  * Requests that fail as a whole (Kafka: AbstractRequest.getErrorResponse): where the response has
@@ -213,6 +214,34 @@ static bool of_reassignments(struct call *call, int16_t error, struct str messag
 	return true;
 }
 
+static bool of_reassignment_list(struct call *call, int16_t error, struct str message,
+                                 struct list_partition_reassignments_response *ret)
+{
+	const struct list_partition_reassignments_request *r = call->request;
+
+	ret->error_code = error;
+	ret->error_message = message;
+	ret->topics = arena_array(&call->arena, r->topics_count, sizeof(*ret->topics));
+	if (!ret->topics)
+		return false;
+	ret->topics_count = r->topics_count;
+	for (uint32_t i = 0; i < r->topics_count; i++) {
+		const struct list_partition_reassignments_request_topics *from = &r->topics[i];
+		struct list_partition_reassignments_response_ongoing_topic_reassignment *to =
+			&ret->topics[i];
+
+		to->name = from->name;
+		to->partitions = arena_array(&call->arena, from->partition_indexes_count,
+		                             sizeof(*to->partitions));
+		if (!to->partitions)
+			return false;
+		to->partitions_count = from->partition_indexes_count;
+		for (uint32_t j = 0; j < from->partition_indexes_count; j++)
+			to->partitions[j].partition_index = from->partition_indexes[j];
+	}
+	return true;
+}
+
 static bool fill(struct call *call, int16_t error, struct str message, void *response)
 {
 	switch (call->api->key) {
@@ -232,6 +261,8 @@ static bool fill(struct call *call, int16_t error, struct str message, void *res
 		return of_elections(call, error, message, response);
 	case API_ALTER_PARTITION_REASSIGNMENTS:
 		return of_reassignments(call, error, message, response);
+	case API_LIST_PARTITION_REASSIGNMENTS:
+		return of_reassignment_list(call, error, message, response);
 	default:
 		(void)set_field(call->api->response, "error_message", error, message, response);
 		return set_field(call->api->response, "error_code", error, message, response);
