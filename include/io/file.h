@@ -35,7 +35,8 @@ static inline bool errno_is_full(int err)
 /* worker.  Makes the directory (with parents), durably, when `create`. -ENOENT, -ENOTDIR... */
 int dir_open(const char *path, bool create, struct dir **ret) must_check;
 void dir_close(struct dir *d);
-const char *dir_path(const struct dir *d); /* as given to dir_open() */
+const char *dir_path(const struct dir *d);          /* as given to dir_open() */
+const char *dir_absolute_path(const struct dir *d); /* from the root on, . and .. left as given */
 /* worker.  Takes the exclusive lock on `.lock`; -EWOULDBLOCK when another process holds it. */
 int dir_lock(struct dir *d) must_check;
 

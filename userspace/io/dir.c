@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "file_internal.h"
@@ -65,6 +66,22 @@ static int make_with_parents(const char *path)
 	return err;
 }
 
+/* Kafka says so where a directory is (File.getAbsolutePath); the name itself when it cannot be
+ * told. */
+static char *absolute(const char *path)
+{
+	char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	struct buf out = { 0 };
+
+	if (here)
+		buf_printf(&out, "%s%s%s", here, here[1] ? "/" : "", path);
+	else
+		buf_printf(&out, "%s", path);
+	buf_add(&out, "", 1);
+	free(here); /* of getcwd() */
+	return (char *)out.data;
+}
+
 int dir_open(const char *path, bool create, struct dir **ret)
 {
 	struct statfs fs;
@@ -84,6 +101,7 @@ int dir_open(const char *path, bool create, struct dir **ret)
 	d->fd = fd;
 	d->lock_fd = -1;
 	d->path = str_dup(str_of(path));
+	d->absolute = absolute(path);
 	d->has_nowait_write = !fstatfs(fd, &fs) && fs.f_type == XFS_MAGIC;
 	atomic_init(&d->budget, writer_budget(0));
 	pthread_mutex_init(&d->lock, NULL);
@@ -104,6 +122,7 @@ void dir_put(struct dir *d)
 	pthread_mutex_destroy(&d->lock);
 	sem_destroy(&d->wake);
 	mem_free(d->path);
+	mem_free(d->absolute);
 	mem_free(d);
 }
 
@@ -122,6 +141,11 @@ void dir_close(struct dir *d)
 const char *dir_path(const struct dir *d)
 {
 	return d->path;
+}
+
+const char *dir_absolute_path(const struct dir *d)
+{
+	return d->absolute;
 }
 
 int dir_lock(struct dir *d)

@@ -18,6 +18,7 @@ struct dir {
 	int fd;
 	int lock_fd;
 	char *path;
+	char *absolute;
 	bool has_nowait_write;   /* XFS: a buffered write that would wait says EAGAIN */
 	atomic_bool no_nowait;   /* it said it cannot after all */
 	atomic_bool no_sendfile; /* the file system cannot */

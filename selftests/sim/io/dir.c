@@ -98,6 +98,11 @@ const char *dir_path(const struct dir *d)
 	return d->path;
 }
 
+const char *dir_absolute_path(const struct dir *d)
+{
+	return d->path; /* names of the simulator begin at its root */
+}
+
 int dir_lock(struct dir *d)
 {
 	struct file *f;

@@ -97,7 +97,7 @@ static bool add_result(struct describe *d, uint32_t i, struct describe_log_dirs_
 	const struct partitions *partitions = d->call->broker->partitions;
 	struct partitions_dir_info info = partitions_dir_info(partitions, i);
 
-	r->log_dir = str_of(info.path);
+	r->log_dir = str_of(dir_absolute_path(info.dir));
 	r->topics = WIRE_EMPTY;
 	r->total_bytes = -1;
 	r->usable_bytes = -1;
