@@ -399,6 +399,15 @@ static inline void assert_state(struct world *w, const char *group, const char *
 	assert_str(describe(w, group)->group_state, state);
 }
 
+static inline uint32_t list_groups_count(struct world *w)
+{
+	struct list_groups_request r = { 0 };
+	const struct list_groups_response *answer = answer_to(w, ask(w, GROUP_LIST, 5, &r));
+
+	assert_non_null(answer);
+	return answer->groups_count;
+}
+
 static inline int16_t delete_group(struct world *w, const char *group)
 {
 	struct str id = str_of(group);
