@@ -41,7 +41,7 @@ struct group_options {
 	                              */
 	/*
 	 * max.message.bytes of the partition: what would need a larger batch is refused with
-	 * UNKNOWN_SERVER_ERROR, as Kafka does.
+	 * UNKNOWN_SERVER_ERROR, as Kafka does.  0: no limit.
 	 */
 	int32_t batch_bytes_max;
 	int64_t offsets_retention_ms;
@@ -56,6 +56,11 @@ void group_shard_configure(struct group_shard *s, const struct group_options *op
 
 /* ---- loading ---- */
 
+struct group_record {
+	struct span key;
+	struct span value; /* data NULL: a tombstone */
+};
+
 enum { GROUP_NO_PRODUCER = -1 };
 
 /*
@@ -64,7 +69,7 @@ enum { GROUP_NO_PRODUCER = -1 };
  * commits it.  -EBADMSG: it contradicts itself, and was left out.  Records of kinds that are not
  * known here are kept as they are, and never tombstoned.
  */
-int group_shard_replay(struct group_shard *s, struct span key, struct span value,
+int group_shard_replay(struct group_shard *s, const struct group_record *record,
                        int64_t producer_id) must_check;
 /* The marker that ends a transaction. */
 void group_shard_replay_marker(struct group_shard *s, int64_t producer_id, bool commit);
@@ -125,11 +130,6 @@ struct group_answer {
 	 * GROUP_DELETE int16_t (an error code).
 	 */
 	const void *response;
-};
-
-struct group_record {
-	struct span key;
-	struct span value; /* data NULL: a tombstone */
 };
 
 /* Everything in it is in the arena of the step, so that the state may change at once. */

@@ -30,17 +30,12 @@
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
-struct log_entry {
-	struct span key;
-	struct span value;
-};
-
 struct world {
 	struct group_shard *s;
 	struct group_options options;
 	struct arena arena; /* of the last step */
 	struct group_out out;
-	struct log_entry *log;
+	struct group_record *log;
 	size_t log_count;
 	size_t log_capacity;
 	uint64_t mono_ms;
@@ -114,8 +109,8 @@ static inline void step(struct world *w, struct group_event event)
 	group_shard_step(w->s, &event, &w->arena, &w->out);
 	for (size_t i = 0; i < w->out.record_count; i++) {
 		w->log = mem_grow(w->log, w->log_count, &w->log_capacity, sizeof(*w->log));
-		w->log[w->log_count++] = (struct log_entry){ span_copy(w->out.record[i].key),
-			                                     span_copy(w->out.record[i].value) };
+		w->log[w->log_count++] = (struct group_record){ span_copy(w->out.record[i].key),
+			                                        span_copy(w->out.record[i].value) };
 	}
 }
 
@@ -419,13 +414,8 @@ static inline int16_t delete_group(struct world *w, const char *group)
 
 /* ---- the log and the state say the same ---- */
 
-struct line {
-	struct span key;
-	struct span value;
-};
-
 struct lines {
-	struct line *line;
+	struct group_record *line;
 	size_t count;
 	size_t capacity;
 };
@@ -435,7 +425,8 @@ static inline void lines_add(void *arg, const struct group_record *record)
 	struct lines *l = arg;
 
 	l->line = mem_grow(l->line, l->count, &l->capacity, sizeof(*l->line));
-	l->line[l->count++] = (struct line){ span_copy(record->key), span_copy(record->value) };
+	l->line[l->count++] =
+		(struct group_record){ span_copy(record->key), span_copy(record->value) };
 }
 
 static inline int span_cmp(struct span a, struct span b)
@@ -447,7 +438,8 @@ static inline int span_cmp(struct span a, struct span b)
 
 static inline int line_cmp(const void *a, const void *b)
 {
-	return span_cmp(((const struct line *)a)->key, ((const struct line *)b)->key);
+	return span_cmp(((const struct group_record *)a)->key,
+	                ((const struct group_record *)b)->key);
 }
 
 static inline struct lines lines_of(const struct group_shard *s)
@@ -489,9 +481,7 @@ static inline struct group_shard *replayed(struct world *w)
 	struct group_shard *s = group_shard_new(&w->options);
 
 	for (size_t i = 0; i < w->log_count; i++)
-		assert_int_equal(
-			group_shard_replay(s, w->log[i].key, w->log[i].value, GROUP_NO_PRODUCER),
-			0);
+		assert_int_equal(group_shard_replay(s, &w->log[i], GROUP_NO_PRODUCER), 0);
 	return s;
 }
 
@@ -502,14 +492,106 @@ static inline void assert_log_is_state(struct world *w)
 	struct lines l = lines_of(w->s);
 
 	for (size_t i = 0; i < l.count; i++)
-		assert_int_equal(group_shard_replay(from_snapshot, l.line[i].key, l.line[i].value,
-		                                    GROUP_NO_PRODUCER),
+		assert_int_equal(group_shard_replay(from_snapshot, &l.line[i], GROUP_NO_PRODUCER),
 		                 0);
 	assert_same_state(w->s, from_log);
 	assert_same_state(w->s, from_snapshot);
 	lines_fini(&l);
 	group_shard_free(from_log);
 	group_shard_free(from_snapshot);
+}
+
+/* ---- a group of members, each with what it was last told ---- */
+
+struct party {
+	uint32_t count;
+	int32_t generation;
+	struct text id[4]; /* the first one leads */
+};
+
+/* A member that has its id, waiting to join. */
+static inline void *knock(struct world *w, struct joining j, struct text *id)
+{
+	const struct join_group_response *r;
+	void *token;
+
+	j.version = 9;
+	token = join(w, j);
+	r = answer_to(w, token);
+	if (!r)
+		return token;
+	assert_int_equal(r->error_code, WIRE_MEMBER_ID_REQUIRED);
+	*id = text_of(r->member_id);
+	j.member = id->data;
+	return join(w, j);
+}
+
+static inline void sync_all(struct world *w, struct party *p, const char *group)
+{
+	struct syncing y = { .group = group, .generation = p->generation };
+	void *token[4];
+
+	for (uint32_t i = 1; i < p->count; i++) {
+		y.member = p->id[i].data;
+		token[i] = sync_group(w, y);
+		assert_null(answer_to(w, token[i]));
+	}
+	for (uint32_t i = 0; i < p->count; i++) {
+		y.to[i] = p->id[i].data;
+		y.what[i] = p->id[i].data;
+	}
+	y.member = p->id[0].data;
+	token[0] = sync_group(w, y);
+	for (uint32_t i = 0; i < p->count; i++) {
+		const struct sync_group_response *r = sync_answer(w, token[i]);
+
+		assert_int_equal(r->error_code, 0);
+		assert_str((struct str){ (const char *)r->assignment.data,
+		                         (uint32_t)r->assignment.size },
+		           p->id[i].data);
+	}
+}
+
+/* A stable group of `count` members, from nothing. */
+static inline struct party form(struct world *w, struct joining j, uint32_t count)
+{
+	struct party p = { .count = count };
+	void *token[4];
+
+	for (uint32_t i = 0; i < count; i++)
+		token[i] = knock(w, j, &p.id[i]);
+	pass(w, 3000);
+	if (count > 1) /* it waited for more */
+		pass(w, 3000);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct join_group_response *r = join_answer(w, token[i]);
+
+		assert_int_equal(r->error_code, 0);
+		if (!p.id[i].data[0]) /* a static member learns it only now */
+			p.id[i] = text_of(r->member_id);
+		assert_str(r->leader, p.id[0].data);
+		assert_str(r->member_id, p.id[i].data);
+		assert_int_equal(r->members_count, i ? 0 : count);
+		p.generation = r->generation_id;
+	}
+	sync_all(w, &p, j.group);
+	assert_state(w, j.group, "Stable");
+	return p;
+}
+
+static inline void *rejoin(struct world *w, const char *group, const struct text *id)
+{
+	return join(w, (struct joining){ .version = 9, .group = group, .member = id->data });
+}
+
+static inline int16_t join_error(struct world *w, struct joining j)
+{
+	return join_answer(w, join(w, j))->error_code;
+}
+
+static inline int16_t sync_error(struct world *w, struct syncing y)
+{
+	return sync_answer(w, sync_group(w, y))->error_code;
 }
 
 #endif

@@ -124,7 +124,6 @@ static void commit_answer(struct group_step *st, int16_t error)
 static bool commit_records(struct group_step *st)
 {
 	const struct offset_commit_request *request = st->event->request;
-	size_t bytes = GROUP_BATCH_HEADER;
 
 	for (uint32_t i = 0; i < request->topics_count; i++) {
 		const struct offset_commit_request_request_topic *topic = &request->topics[i];
@@ -138,11 +137,10 @@ static bool commit_records(struct group_step *st)
 				continue;
 			record = group_offset_record(st->arena, request->group_id, topic->name,
 			                             topic->partitions[j].partition_index, &value);
-			bytes += group_record_bytes(&record);
 			step_record(st, record);
 		}
 	}
-	if (bytes <= (size_t)st->s->options.batch_bytes_max)
+	if (group_records_fit(st->s, st->out->record, st->out->record_count))
 		return true;
 	st->out->record_count = 0;
 	return false;

@@ -106,8 +106,7 @@ static void replace_in_stable(struct group_step *st, struct group_member *m, str
 		return;
 	}
 	record = group_record_of(st->arena, g, false);
-	if (GROUP_BATCH_HEADER + group_record_bytes(&record) >
-	    (size_t)st->s->options.batch_bytes_max) {
+	if (!group_records_fit(st->s, &record, 1)) {
 		group_prepare(st, g, "more metadata than a record holds from", id);
 		return;
 	}
@@ -262,9 +261,12 @@ static bool fits_record(const struct group_step *st)
 {
 	const struct join_group_request *request = st->event->request;
 
-	for (uint32_t i = 0; i < request->protocols_count; i++)
-		if (request->protocols[i].metadata.size > (size_t)st->s->options.batch_bytes_max)
+	for (uint32_t i = 0; i < request->protocols_count; i++) {
+		struct group_record least = { .value = request->protocols[i].metadata };
+
+		if (!group_records_fit(st->s, &least, 1))
 			return false;
+	}
 	return true;
 }
 

@@ -371,8 +371,9 @@ struct group_record group_offset_record(struct arena *a, struct str group, struc
                                         int32_t partition, const struct group_offset_value *value);
 struct group_record group_offset_tombstone(struct arena *a, struct str group, struct str topic,
                                            int32_t partition);
-size_t group_record_bytes(const struct group_record *record); /* in a batch, at most */
-enum { GROUP_BATCH_HEADER = 61 };
+/* Do these records fit into one batch? */
+bool group_records_fit(const struct group_shard *s, const struct group_record *record,
+                       size_t count);
 void group_write(struct group_step *st, struct group *g, struct group_record record);
 void group_delete(struct group_step *st, struct group *g); /* tombstones all of it and frees it */
 

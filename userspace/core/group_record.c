@@ -33,12 +33,16 @@ static struct span encode(struct arena *a, int16_t number, const struct message 
 	return (struct span){ buf.data, buf.size };
 }
 
-/* Its header at its longest, and the bytes (DefaultRecord.recordSizeUpperBound). */
-size_t group_record_bytes(const struct group_record *record)
+/* Each with its header at its longest (AbstractRecords.estimateSizeInBytes). */
+bool group_records_fit(const struct group_shard *s, const struct group_record *record, size_t count)
 {
-	enum { HEADER_MAX = 21, LENGTHS_MAX = 10 };
+	enum { BATCH_HEADER = 61, RECORD_HEADER_MAX = 21, LENGTHS_MAX = 10 };
+	size_t bytes = BATCH_HEADER;
 
-	return HEADER_MAX + LENGTHS_MAX + record->key.size + record->value.size;
+	for (size_t i = 0; i < count; i++)
+		bytes +=
+			RECORD_HEADER_MAX + LENGTHS_MAX + record[i].key.size + record[i].value.size;
+	return s->options.batch_bytes_max <= 0 || bytes <= (size_t)s->options.batch_bytes_max;
 }
 
 static struct span group_key(struct arena *a, const struct group *g)

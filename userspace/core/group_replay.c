@@ -178,9 +178,10 @@ static int replay_offset(struct group_shard *s, int16_t kind, struct span key, s
 	return 0;
 }
 
-int group_shard_replay(struct group_shard *s, struct span key, struct span value,
+int group_shard_replay(struct group_shard *s, const struct group_record *record,
                        int64_t producer_id)
 {
+	struct span key = record->key, value = record->value;
 	struct reader r = reader_of(key.data, key.size);
 	int16_t kind = reader_i16(&r);
 	struct arena arena;

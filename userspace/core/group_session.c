@@ -71,8 +71,7 @@ static void sync_by_leader(struct group_step *st, struct group *g)
 			m->offered = request->assignments[i].assignment;
 	}
 	record = group_record_of(st->arena, g, true);
-	if (GROUP_BATCH_HEADER + group_record_bytes(&record) >
-	    (size_t)st->s->options.batch_bytes_max) {
+	if (!group_records_fit(st->s, &record, 1)) {
 		sync_fail(st, g, WIRE_UNKNOWN_SERVER_ERROR);
 		return;
 	}
