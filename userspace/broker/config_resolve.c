@@ -173,7 +173,7 @@ static void check_names(struct config_complaints *to)
 			continue;
 		if (config_listener_base(g->item[i].name).data)
 			check_listener_key(to, &g->item[i]);
-		else if (g->item[i].file)
+		else if (g->item[i].file && to->report)
 			check_unknown(to, &g->item[i]);
 	}
 }

@@ -111,7 +111,8 @@ static uint32_t distance(struct str a, struct str b, uint32_t limit)
 	enum { NAME_MAX = 128 };
 	uint32_t row[3][NAME_MAX + 1];
 
-	if (a.size > NAME_MAX || b.size > NAME_MAX)
+	if (a.size > NAME_MAX || b.size > NAME_MAX || a.size > b.size + limit ||
+	    b.size > a.size + limit)
 		return limit + 1;
 	for (uint32_t j = 0; j <= b.size; j++)
 		row[0][j] = j;
@@ -119,6 +120,8 @@ static uint32_t distance(struct str a, struct str b, uint32_t limit)
 		uint32_t *now = row[i % 3];
 		const uint32_t *last = row[(i + 2) % 3];
 		const uint32_t *before = row[(i + 1) % 3];
+
+		uint32_t least = i;
 
 		now[0] = i;
 		for (uint32_t j = 1; j <= b.size; j++) {
@@ -133,7 +136,11 @@ static uint32_t distance(struct str a, struct str b, uint32_t limit)
 			    a.data[i - 2] == b.data[j - 1] && before[j - 2] + 1 < best)
 				best = before[j - 2] + 1;
 			now[j] = best;
+			if (best < least)
+				least = best;
 		}
+		if (least > limit + 1)
+			return limit + 1; /* a swap looks two rows back, for one edit */
 	}
 	return row[a.size % 3][b.size];
 }
