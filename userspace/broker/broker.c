@@ -389,33 +389,27 @@ static int open_partitions(struct broker_life *life, struct broker_error *why)
 	return err ? broker_fail(why, err, "log directories: %s", strerror(-err)) : 0;
 }
 
-/* "host:count, ..." of max.connections.per.ip.overrides; config_load() has looked at it. */
-static uint32_t parse_overrides(struct broker_life *life, struct conn_override **ret)
+/* max.connections.per.ip.overrides, by address. */
+static uint32_t resolve_overrides(struct broker_life *life, struct conn_override **ret)
 {
-	struct str text = config_str(life->base, CONFIG_MAX_CONNECTIONS_PER_IP_OVERRIDES);
-	char *copy = str_dup(text.data ? text : STR(""));
+	struct config_ip_limits limits = config_ip_limits(life->base);
 	uint32_t count = 0;
-	char *rest = NULL;
 
-	*ret = arena_array(&life->arena, text.size + 1, sizeof(**ret));
-	for (char *item = strtok_r(copy, ", ", &rest); item; item = strtok_r(NULL, ", ", &rest)) {
-		char *colon = strrchr(item, ':');
+	*ret = arena_array(&life->arena, limits.count, sizeof(**ret));
+	for (uint32_t i = 0; i < limits.count; i++) {
+		char *name = str_dup(limits.limit[i].host);
 		char host[64];
 
-		if (!colon)
-			continue;
-		*colon = '\0';
-		if (host_resolve(item, host)) {
+		if (host_resolve(name, host))
 			diag_warn("config", "max.connections.per.ip.overrides: no address for %s",
-			          item);
-			continue;
-		}
-		(*ret)[count++] = (struct conn_override){
-			arena_str(&life->arena, str_of(host)),
-			(uint32_t)strtoul(colon + 1, NULL, 10),
-		};
+			          name);
+		else
+			(*ret)[count++] = (struct conn_override){
+				arena_str(&life->arena, str_of(host)),
+				(uint32_t)limits.limit[i].connections_max,
+			};
+		mem_free(name);
 	}
-	mem_free(copy);
 	return count;
 }
 
@@ -432,7 +426,7 @@ static void open_server(struct broker_life *life)
 		limits.requests_bytes_max = (size_t)queued;
 	limits.connections_max = (uint32_t)config_int(c, CONFIG_MAX_CONNECTIONS);
 	limits.connections_ip_max = (uint32_t)config_int(c, CONFIG_MAX_CONNECTIONS_PER_IP);
-	limits.override_count = parse_overrides(life, &override);
+	limits.override_count = resolve_overrides(life, &override);
 	limits.override = override;
 	limits.idle_ms = idle < 0 ? 0 : idle > UINT32_MAX ? UINT32_MAX : (uint32_t)idle;
 	life->broker.server = conn_server_open(&life->broker, &limits);
