@@ -104,6 +104,19 @@ static void detached(struct call *call)
 		give_up(f, call_reply_none);
 }
 
+bool fetch_give_way(struct fetch *f)
+{
+	struct fetch_sessions *sessions = f->sessions;
+	struct fetch_session *session = f->session;
+
+	if (!f->is_sleeping || !fetch_wait_claim(f->wait))
+		return false;
+	fetch_fini(f);
+	fetch_answer_error(f, WIRE_INVALID_FETCH_SESSION_EPOCH, session->id, false);
+	fetch_leave_session(sessions, session);
+	return true;
+}
+
 static void sleep_on(struct fetch *f)
 {
 	const struct fetch_request *r = CALL_REQUEST(f->call, fetch_request);

@@ -118,6 +118,11 @@ void fetch_each(struct fetch *f, void (*step)(struct fetch *f, struct fetch_item
 /* Lets go of everything but the call and the session. */
 void fetch_fini(struct fetch *f);
 void fetch_woken(struct fetch_wait *wait);
+/*
+ * Its session is asked for anew, so nobody waits for this answer.  True: it has ended; false: it is
+ * not asleep.
+ */
+bool fetch_give_way(struct fetch *f);
 
 /* ---- fetch_read.c ---- */
 
@@ -151,6 +156,7 @@ void fetch_errands_drop(struct fetch *f); /* none of them */
 /* ---- fetch_answer.c: both end the fetch ---- */
 
 void fetch_answer(struct fetch *f);
+/* Of one that has nothing to let go of. */
 void fetch_answer_error(struct fetch *f, int16_t error, int32_t session_id, bool with_partitions);
 
 /* ---- fetch_sessions.c ---- */

@@ -118,6 +118,7 @@ int16_t fetch_open_session(struct fetch *f)
 	const struct fetch_request *r = CALL_REQUEST(f->call, fetch_request);
 	struct fetchers *fetchers = f->call->broker->fetchers;
 	struct fetch_session *session;
+	struct fetch_wait *wait;
 	int16_t error;
 
 	f->sessions = &fetchers->at[reactor_self()].sessions;
@@ -129,13 +130,16 @@ int16_t fetch_open_session(struct fetch *f)
 	session = fetch_session_find(f->sessions, r->session_id);
 	if (!session)
 		return WIRE_FETCH_SESSION_ID_NOT_FOUND;
+	wait = session->user;
+	if (session->in_use && session->epoch == r->session_epoch)
+		(void)fetch_give_way(wait->owner); /* else the error below is the answer */
 	error = fetch_session_begin(f->sessions, session, r->session_epoch, f->uses_topic_ids,
 	                            mono_ms());
 	if (error)
 		return error;
 	f->session = session;
-	f->wait = session->user;
-	f->wait->owner = f;
+	f->wait = wait;
+	wait->owner = f;
 	return WIRE_NONE;
 }
 
@@ -163,7 +167,7 @@ void fetch_make_session(struct fetch *f)
 	if (!session)
 		return;
 	session->in_use = true;
-	session->user = fetch_wait_new(fetch_woken, NULL);
+	session->user = fetch_wait_new(fetch_woken, f);
 	f->session = session;
 }
 
