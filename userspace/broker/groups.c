@@ -102,7 +102,9 @@ static void close_machine(void *machine)
 
 static int replay(void *machine, const struct batch *b, const struct coordinator_record *record)
 {
-	return group_shard_replay(machine, record->key, record->value,
+	const struct group_record r = { record->key, record->value };
+
+	return group_shard_replay(machine, &r,
 	                          batch_is_transactional(b) ? b->producer_id : GROUP_NO_PRODUCER);
 }
 
