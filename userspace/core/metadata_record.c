@@ -82,6 +82,8 @@ int metadata_frame_decode(struct span value, struct metadata_frame *ret)
 	uint32_t field[3]; /* frame version, type, version */
 	size_t pos = 0;
 
+	if (!value.size)
+		return -EBADMSG; /* null, too */
 	for (size_t i = 0; i < array_count(field); i++) {
 		size_t size = uvarint_decode(value.data + pos, value.size - pos, &field[i]);
 
