@@ -45,13 +45,35 @@ static bool times_ok(const struct index *x)
 	return true;
 }
 
+/* Kafka keeps an active segment's index files at segment.index.bytes, zeros behind the entries. */
+static int refuse_preallocated(const struct segment *s, const char *path, uint32_t entry_size)
+{
+	static const uint8_t zeros[TIME_ENTRY];
+	uint8_t entry[TIME_ENTRY];
+	struct file *file;
+	uint64_t size;
+	int err = file_open(s->dir, path, FILE_READ, &file);
+
+	if (err)
+		return err;
+	err = file_size(file, &size);
+	if (!err && size > entry_size &&
+	    file_read(file, entry, entry_size, size - entry_size) == (ssize_t)entry_size &&
+	    !memcmp(entry, zeros, entry_size))
+		err = -EBADMSG;
+	file_put(file);
+	return err;
+}
+
 static int read_index(const struct segment *s, const char *suffix, struct index *x)
 {
 	char *path = segment_path(s, suffix);
 	void *data;
 	size_t size;
-	int err = dir_read(s->dir, path, 256 << 20, &data, &size);
+	int err = refuse_preallocated(s, path, x->entry_size);
 
+	if (!err)
+		err = dir_read(s->dir, path, 256 << 20, &data, &size);
 	mem_free(path);
 	if (err)
 		return err;
@@ -230,7 +252,7 @@ int measure_run(struct measure *m)
 	m->index = segment_index_new();
 	m->segment->created_ms = log->options.now_ms;
 	atomic_store(&m->segment->size, m->found->size);
-	believed = load_indexes(m->segment, m->index, m->found->size) && !m->suspect_bytes;
+	believed = !m->suspect_bytes && load_indexes(m->segment, m->index, m->found->size);
 	m->believed = believed;
 	if (!believed) {
 		forget_indexes(m->segment, m->index);
