@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker_fixture.h"
+#include "base/crc32c.h"
 #include "store/compress.h"
 #include "wire/batch.h"
 #include "wire/list_offsets.h"
@@ -10,6 +11,7 @@
  * 4.3.1 answers to single requests is compared there, all of it.
  */
 static struct compress_scratch scratch;
+static struct str transactional_id; /* of the next requests */
 
 /* One batch of a record; data of that size, all the same byte. */
 static struct buf batch_of(size_t size, enum batch_compression codec, int64_t producer_id,
@@ -63,6 +65,7 @@ static void add_parts(struct buf *out, int32_t correlation, const char *name, in
 		data[i].records.size = (uint32_t)part[i].records.size;
 	}
 	produce_request_init(&r);
+	r.transactional_id = transactional_id;
 	r.acks = acks;
 	r.timeout_ms = 10000;
 	r.topic_data = &topic;
@@ -327,6 +330,64 @@ static void nothing_is_ever_unknown_server_error(void **state)
 	close(fd);
 }
 
+/*
+ * There are no transactions yet, so nothing is verified: whose batch it is, is to be tried again;
+ * nobody's is refused; two producers' are refused together.
+ */
+static void transactional_batches_are_never_appended(void **state)
+{
+	struct buf mine = batch_of(10, BATCH_NONE, 5, 0);
+	struct buf other = batch_of(10, BATCH_NONE, 6, 0);
+	struct buf nobodys = batch_of(10, BATCH_NONE, -1, -1);
+	struct buf plain = batch_of(10, BATCH_NONE, -1, -1);
+	struct buf *const transactional[] = { &mine, &other, &nobodys };
+	struct part part[3] = { 0 };
+	const struct produce_response *r;
+	struct buf out = { 0 };
+	struct answer a;
+	int fd = client_open(port);
+
+	(void)state;
+	topic_make(fd, "transactions", 3, NULL, 0);
+	for (size_t i = 0; i < array_count(transactional); i++) {
+		struct buf *b = transactional[i];
+
+		b->data[22] |= BATCH_TRANSACTIONAL;
+		store_be32(b->data + 17,
+		           crc32c(b->data + BATCH_CRC_START, b->size - BATCH_CRC_START));
+	}
+	transactional_id = STR("t");
+	part[0] = (struct part){ 0, { mine.data, mine.size } };
+	part[1] = (struct part){ 1, { nobodys.data, nobodys.size } };
+	part[2] = (struct part){ 2, { plain.data, plain.size } };
+	add_parts(&out, 1, "transactions", -1, part, 3);
+	part[1].records = (struct span){ other.data, other.size };
+	add_parts(&out, 2, "transactions", -1, part, 3);
+	flush(fd, &out);
+	a = recv_answer(fd, API_PRODUCE, 9);
+	r = a.body;
+	assert_int_equal(r->responses[0].partition_responses[0].error_code,
+	                 WIRE_NOT_ENOUGH_REPLICAS);
+	assert_int_equal(r->responses[0].partition_responses[1].error_code, WIRE_INVALID_RECORD);
+	assert_int_equal(r->responses[0].partition_responses[2].error_code, WIRE_NONE);
+	answer_free(&a);
+	a = recv_answer(fd, API_PRODUCE, 9);
+	r = a.body;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(r->responses[0].partition_responses[i].error_code,
+		                 WIRE_INVALID_PRODUCER_ID_MAPPING);
+	answer_free(&a);
+	for (int32_t i = 0; i < 3; i++)
+		assert_int_equal(log_end(fd, "transactions", i), i == 2);
+	transactional_id = (struct str){ 0 };
+	buf_fini(&mine);
+	buf_fini(&other);
+	buf_fini(&nobodys);
+	buf_fini(&plain);
+	buf_fini(&out);
+	close(fd);
+}
+
 static int up(void **state)
 {
 	(void)state;
@@ -352,6 +413,7 @@ int main(void)
 		cmocka_unit_test(acks_0_is_silent_and_an_error_closes),
 		cmocka_unit_test(a_lost_connection_loses_no_append),
 		cmocka_unit_test(nothing_is_ever_unknown_server_error),
+		cmocka_unit_test(transactional_batches_are_never_appended),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);

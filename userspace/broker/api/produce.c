@@ -53,6 +53,10 @@ static void survey_partition(struct produce *p, struct target_topic *topic,
 	} else if (shape.outcome == VALIDATE_REFUSED) {
 		e->is_refused = true;
 		e->error = shape.error;
+	} else if (is_transactional && !batch_has_producer(&shape.batch)) {
+		/* Kafka appends it as if it were verified: whose transaction would it be? */
+		e->is_refused = true;
+		e->error = WIRE_INVALID_RECORD;
 	}
 	e->records = records;
 	e->is_transactional = is_transactional;
