@@ -216,7 +216,9 @@ void log_configure(struct log *log, const struct log_config *config);
  *   4. log_checkpointed() with the view of step 1.
  *
  * The log may be cut meanwhile: of what was synced before, a cut leaves nothing behind here.  Until
- * step 4 a file of its own keeps a start from believing a checkpoint that is older than the cut.
+ * step 4 the log is limited: a file of its own keeps a start from believing a checkpoint that is
+ * older than a cut, or than the log.  Kafka has no such file; a clean stop removes it when the
+ * checkpoint is written.
  */
 int64_t log_recovery_point(const struct log *log);                                /* any */
 const struct log_view *log_view_to_sync(const struct log *log, int64_t *ret_end); /* counted */
@@ -224,6 +226,8 @@ int log_sync(struct log *log, const struct log_view *view, int64_t end) must_che
 void log_drain(struct log *log); /* worker: what was to be written beside the log is written */
 void log_synced(struct log *log, const struct log_view *view, int64_t end);
 void log_checkpointed(struct log *log, const struct log_view *view);
+bool log_is_limited(const struct log *log);                        /* any */
+int log_unlimit(struct dir *dir, const char *log_name) must_check; /* worker */
 /*
  * any.  flush.ms: something is not on the device, and the last sync was that long ago: steps 1 and
  * 2 are due.  Whoever keeps logs asks now and then.  (Kafka only asks every
@@ -284,8 +288,8 @@ int32_t log_epoch_of(const struct log *log, int64_t offset);
  * An offset that is beyond `slice`: of the next index entry, the next segment or log_end
  * (LogSegment.fetchUpperBoundOffset).  -EAGAIN: ask again on a worker.
  */
-int64_t log_slice_bound(const struct log_view *view, const struct log_slice *slice,
-                        int64_t log_end, bool worker) must_check;
+int64_t log_slice_bound(const struct log_view *view, const struct log_slice *slice, int64_t log_end,
+                        bool worker) must_check;
 /*
  * Aborted transactions that touch [from, to), from the transaction indexes.  -EAGAIN: ask again on
  * a worker.

@@ -549,6 +549,8 @@ static bool stop_cleanly(void)
 	if (!err)
 		err = write_checkpoint(known->answered_end, known->answered_end, start);
 	if (!err)
+		err = log_unlimit(dir, "t-0");
+	if (!err)
 		err = log_dir_end(dir, 7);
 	sim_law(!err || (known->with_full && errno_is_full(err)), "a clean stop failed: %d", err);
 	return !err;

@@ -156,7 +156,10 @@ static void a_checkpoint_older_than_a_cut_is_not_believed(void **state)
 	assert_int_equal(log_end_offset(test_log), 6);
 	assert_true(told.truncated_bytes > 0);
 	assert_int_equal(log_recovery_point(test_log), 5);
+	assert_true(log_is_limited(test_log));
 	close_log(true);
+	assert_int_not_equal(size_of("recovery-point"), UINT64_MAX);
+	assert_int_equal(log_unlimit(test_dir, "t-0"), 0);
 	assert_int_equal(size_of("recovery-point"), UINT64_MAX);
 }
 

@@ -505,6 +505,8 @@ int metadata_close(struct metadata *m, bool clean)
 {
 	int err = m->log ? log_close(m->log, clean) : 0;
 
+	if (m->log && clean && !err) /* no checkpoint speaks of it */
+		err = log_unlimit(m->options.dir, METADATA_LOG);
 	metadata_free(m);
 	return err;
 }

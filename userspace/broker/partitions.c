@@ -439,6 +439,8 @@ struct closing {
 	uint32_t home;
 	struct partition **part;
 	size_t part_count, part_capacity;
+	struct partition **limited; /* whose logs log_is_limited() */
+	size_t limited_count, limited_capacity;
 };
 
 static void collect(void *arg, struct partition *part)
@@ -463,6 +465,11 @@ static void close_one(struct closing *c, struct partition *part)
 			c->err[c->home] = -EAGAIN;
 		return;
 	}
+	if (log_is_limited(part->log)) {
+		c->limited = mem_grow(c->limited, c->limited_count, &c->limited_capacity,
+		                      sizeof(struct partition *));
+		c->limited[c->limited_count++] = part;
+	}
 	err = log_close(part->log, c->clean && !c->err[c->home]);
 	part->log = NULL;
 	partition_put(part); /* its log's own pin */
@@ -478,6 +485,7 @@ static void close_home(struct closing *c)
 	struct log_home *home = &c->p->home[c->home];
 
 	c->count = 0;
+	c->limited_count = 0;
 	c->err[c->home] = atomic_load(&home->is_failed) ? -EIO : 0;
 	for (size_t i = 0; i < c->part_count; i++)
 		if (c->part[i]->home == home)
@@ -487,6 +495,8 @@ static void close_home(struct closing *c)
 		c->err[c->home] = dir_syncfs(home->dir);
 	if (c->clean && !c->err[c->home])
 		c->err[c->home] = log_dir_checkpoint(home->dir, c->point, c->count);
+	for (size_t i = 0; i < c->limited_count && c->clean && !c->err[c->home]; i++)
+		c->err[c->home] = log_unlimit(home->dir, c->limited[i]->name);
 }
 
 void partitions_close(struct partitions *p, bool clean, int *ret_err)
@@ -505,6 +515,7 @@ void partitions_close(struct partitions *p, bool clean, int *ret_err)
 	mem_free(c.err);
 	mem_free(c.point);
 	mem_free(c.part);
+	mem_free(c.limited);
 }
 
 /* ---- what is told ---- */

@@ -440,12 +440,6 @@ static int close_clean(struct log *log)
 	}
 	log_remove_doomed(log, INT64_MAX);
 	beside_drain(log->beside);
-	/* Kafka has no such file: all of the log is durable before it goes. */
-	if (!err && atomic_load(&log->beside->has_limit)) {
-		err = log_sync(log, view, log_end_offset(log));
-		if (!err)
-			err = remove_recovery_limit(log->options.dir, log->options.name);
-	}
 	return err ? err : write_state(log);
 }
 

@@ -269,7 +269,6 @@ int write_indexes(const struct segment *s, const struct segment_index *x) must_c
 int64_t read_recovery_limit(struct dir *dir, const char *log_name);
 int write_recovery_limit(struct dir *dir, const char *log_name, int64_t offset) must_check;
 int limit_recovery(struct log *log, int64_t offset) must_check; /* the same, of an open log */
-int remove_recovery_limit(struct dir *dir, const char *log_name) must_check;
 /* Strand: nothing that was synced before says anything about what follows. */
 void recovery_point_cut(struct log *log, int64_t offset);
 void recovery_point_raise(struct log *log, uint32_t cuts, int64_t end); /* any */

@@ -201,7 +201,12 @@ int limit_recovery(struct log *log, int64_t offset)
 	return write_recovery_limit(log->options.dir, log->options.name, offset);
 }
 
-int remove_recovery_limit(struct dir *dir, const char *log_name)
+bool log_is_limited(const struct log *log)
+{
+	return atomic_load(&log->beside->has_limit);
+}
+
+int log_unlimit(struct dir *dir, const char *log_name)
 {
 	char *path = log_path(log_name, LIMIT_FILE);
 	int err = dir_unlink(dir, path);
@@ -223,7 +228,7 @@ static void run_limit(struct task *task)
 {
 	struct limit_task *t = container_of(task, struct limit_task, task);
 
-	if (atomic_load(&t->beside->cuts) == t->cuts && !remove_recovery_limit(t->dir, t->log_name))
+	if (atomic_load(&t->beside->cuts) == t->cuts && !log_unlimit(t->dir, t->log_name))
 		atomic_store(&t->beside->has_limit, false);
 	beside_put(t->beside);
 	mem_free(t->log_name);
