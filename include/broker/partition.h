@@ -60,6 +60,7 @@ struct log_home;
 struct partition_attachment {
 	void (*lead)(struct partition_attachment *self);   /* it leads, in a new epoch */
 	void (*resign)(struct partition_attachment *self); /* it leads no more */
+	void (*stop)(struct partition_attachment *self);   /* reactor 0: the broker stops */
 	void (*free)(struct partition_attachment *self);   /* with its partition; any thread */
 };
 

@@ -13,7 +13,7 @@
 
 /* The whole broker, in this process, on a directory of its own. */
 static struct broker *broker;
-static uint16_t port;
+static uint16_t port, broker_controller_port;
 static char broker_dir[32];
 static pthread_t broker_thread;
 static atomic_bool broker_is_ready;
@@ -71,13 +71,13 @@ static inline void broker_up(int reactors, const char *more)
 	struct config_report report = { 0 };
 	struct broker_error why;
 	struct buf text = { 0 };
-	uint16_t controller_port = free_port();
 
 	if (!broker_dir[0]) {
 		strcpy(broker_dir, "/tmp/sluice-broker-XXXXXX");
 		assert_non_null(mkdtemp(broker_dir));
 	}
 	port = free_port();
+	broker_controller_port = free_port();
 	buf_printf(&text,
 	           "process.roles=broker,controller\nnode.id=1\n"
 	           "controller.listener.names=CONTROLLER\n"
@@ -86,7 +86,7 @@ static inline void broker_up(int reactors, const char *more)
 	           "log.dirs=%s/data\noffsets.topic.replication.factor=1\n"
 	           "transaction.state.log.replication.factor=1\n"
 	           "transaction.state.log.min.isr=1\n%s",
-	           controller_port, port, controller_port, broker_dir, more);
+	           broker_controller_port, port, broker_controller_port, broker_dir, more);
 	o.config = config_load(
 		&(struct config_input){ .file = { text.data, text.size }, .file_name = "test" },
 		&report);

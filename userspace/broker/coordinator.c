@@ -351,6 +351,10 @@ static void rearm(struct mail *mail)
 	struct coordinator *c = container_of(mail, struct coordinator, arm_mail);
 	uint64_t due = atomic_exchange(&c->wanted_ms, UINT64_MAX);
 
+	if (c->is_stopped) {
+		partition_put(c->part);
+		return;
+	}
 	if (timer_is_armed(&c->timer)) {
 		if (due < c->timer.due_ms)
 			timer_arm(&c->timer, due);
@@ -358,6 +362,18 @@ static void rearm(struct mail *mail)
 		return;
 	}
 	timer_arm(&c->timer, due);
+}
+
+/* An armed timer would hold the partition for ever: nothing fires once the reactors end. */
+static void on_stop(struct partition_attachment *attachment)
+{
+	struct coordinator *c = container_of(attachment, struct coordinator, attachment);
+
+	c->is_stopped = true;
+	if (!timer_is_armed(&c->timer))
+		return;
+	timer_disarm(&c->timer);
+	partition_put(c->part);
 }
 
 /*
@@ -454,7 +470,7 @@ void coordinator_attach(struct partition *p, const struct coordinator_ops *ops, 
 {
 	struct coordinator *c = mem_zalloc(sizeof(*c));
 
-	c->attachment = (struct partition_attachment){ on_lead, on_resign, on_free };
+	c->attachment = (struct partition_attachment){ on_lead, on_resign, on_stop, on_free };
 	c->part = p;
 	c->ops = ops;
 	c->arg = arg;

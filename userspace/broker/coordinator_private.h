@@ -42,6 +42,7 @@ struct coordinator {
 	_Atomic(bool) tick_posted;
 	struct mail arm_mail;
 	struct timer timer;
+	bool is_stopped; /* the timer is never armed again */
 };
 
 struct coordinator_batch;

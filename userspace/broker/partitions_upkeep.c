@@ -513,6 +513,13 @@ void partitions_start(struct partitions *p)
 	          now + (uint64_t)config_long(c, CONFIG_LOG_INITIAL_TASK_DELAY_MS));
 }
 
+static void stop_attached(void *arg, struct partition *part)
+{
+	(void)arg;
+	if (part->attached)
+		part->attached->stop(part->attached);
+}
+
 void partitions_stop(struct partitions *p, void (*stopped)(void *arg), void *arg)
 {
 	p->is_stopping = true;
@@ -523,5 +530,6 @@ void partitions_stop(struct partitions *p, void (*stopped)(void *arg), void *arg
 	timer_disarm(&p->removal_timer);
 	timer_disarm(&p->retry_timer);
 	partitions_flush_stop(p);
+	partitions_each(p, stop_attached, NULL);
 	stop_if_idle(p);
 }

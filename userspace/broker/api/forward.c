@@ -58,16 +58,15 @@ static void refuse(struct call *call, int16_t error, struct str message)
 }
 
 /*
- * A request whose time is over before it comes: Kafka's controller takes it from its queue and does
- * not look at it.
+ * A request whose time is over before it comes: Kafka's controller takes it from its queue, does
+ * not look at it, and says no more than the error.
  */
 static void forward_in_time(struct call *call, int32_t timeout_ms)
 {
 	if (timeout_ms > 0)
 		admin_forward(call, NULL, NULL);
 	else
-		refuse(call, WIRE_REQUEST_TIMED_OUT,
-		       STR("The request's timeout expired before it was processed."));
+		refuse(call, WIRE_REQUEST_TIMED_OUT, (struct str){ NULL, 0 });
 }
 
 void api_create_topics(struct call *call)

@@ -3,6 +3,7 @@
 #include "group.h"
 
 #include "admin.h"
+#include "base/mem.h"
 #include "broker/api.h"
 #include "wire/heartbeat.h"
 #include "wire/join_group.h"
@@ -113,9 +114,22 @@ static void on_part_answer(struct group_request *request)
 	call_part_done(part->call);
 }
 
-void group_part_fini(struct group_part *part)
+/* The parts may be gone with the call as soon as it is answered, but until then they are needed. */
+void group_parts_reply(struct call *call, const void *response, struct group_part *part,
+                       uint32_t count, size_t size)
 {
-	coordinator_memory_put(part->memory);
+	struct coordinator_memory **memory = mem_array(count, sizeof(struct coordinator_memory *));
+	char *at = (char *)part;
+
+	for (uint32_t i = 0; i < count; i++)
+		memory[i] = ((struct group_part *)(void *)(at + i * size))->memory;
+	if (response)
+		call_reply(call, response);
+	else
+		call_close(call);
+	for (uint32_t i = 0; i < count; i++)
+		coordinator_memory_put(memory[i]);
+	mem_free(memory);
 }
 
 void group_part_init(struct group_part *part, struct call *call, enum group_event_type type,

@@ -16,7 +16,7 @@ void group_forward(struct call *call, enum group_event_type type, struct str gro
 struct group_part {
 	struct group_request request;
 	struct call *call;
-	struct coordinator_memory *memory; /* of the response, until group_part_fini() */
+	struct coordinator_memory *memory; /* of the response, until group_parts_reply() */
 };
 
 /* The call's host as Kafka keeps it, "/127.0.0.1"; in the arena. */
@@ -28,6 +28,11 @@ void group_part_init(struct group_part *part, struct call *call, enum group_even
  * case, after call_begin_parts().
  */
 void group_part_send(struct group_part *part, struct str group_id);
-void group_part_fini(struct group_part *part); /* the answer was made of its response */
+/*
+ * Answers the call with what was made of its parts' responses (NULL: closes it), and lets go of
+ * these: `count` parts, the first at `part`, each `size` bytes behind the one before.
+ */
+void group_parts_reply(struct call *call, const void *response, struct group_part *part,
+                       uint32_t count, size_t size);
 
 #endif

@@ -19,12 +19,6 @@ struct parts {
 	struct group_part part[];
 };
 
-static void parts_fini(struct parts *p)
-{
-	for (uint32_t i = 0; i < p->count; i++)
-		group_part_fini(&p->part[i]);
-}
-
 static struct parts *parts_new(struct call *call, uint32_t count)
 {
 	struct parts *p = arena_zalloc(&call->arena, sizeof(*p) + count * sizeof(p->part[0]));
@@ -33,6 +27,13 @@ static struct parts *parts_new(struct call *call, uint32_t count)
 	if (p)
 		p->count = count;
 	return p;
+}
+
+static void parts_reply(struct call *call, const void *response)
+{
+	struct parts *p = call->user;
+
+	group_parts_reply(call, response, p->part, p->count, sizeof(p->part[0]));
 }
 
 static void ask_each(struct call *call, enum group_event_type type, const struct str *group,
@@ -84,11 +85,7 @@ static void reply_described(struct call *call)
 		if (r->include_authorized_operations && !to->error_code)
 			to->authorized_operations = GROUP_OPERATIONS;
 	}
-	if (response.groups)
-		call_reply(call, &response);
-	else
-		call_close(call);
-	parts_fini(p);
+	parts_reply(call, response.groups ? &response : NULL);
 }
 
 void api_describe_groups(struct call *call)
@@ -116,11 +113,7 @@ static void reply_deleted(struct call *call)
 		response.results[i].error_code =
 			answer->error ? answer->error : *(const int16_t *)answer->response;
 	}
-	if (response.results)
-		call_reply(call, &response);
-	else
-		call_close(call);
-	parts_fini(p);
+	parts_reply(call, response.results ? &response : NULL);
 }
 
 void api_delete_groups(struct call *call)
@@ -180,11 +173,7 @@ static void reply_listed(struct call *call)
 		if (from)
 			response.groups_count += from->groups_count;
 	}
-	if (response.groups)
-		call_reply(call, &response);
-	else
-		call_close(call);
-	parts_fini(p);
+	parts_reply(call, response.groups ? &response : NULL);
 }
 
 void api_list_groups(struct call *call)
@@ -273,8 +262,7 @@ static void reply_offsets_deleted(struct call *call)
 					from->topics[at].partitions[k++].error_code;
 		at += k > 0;
 	}
-	call_reply(call, &d->told);
-	group_part_fini(&d->part);
+	group_parts_reply(call, &d->told, &d->part, 1, sizeof(d->part));
 }
 
 void api_offset_delete(struct call *call)

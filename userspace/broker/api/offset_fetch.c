@@ -172,12 +172,8 @@ static void reply(struct call *call)
 		response.groups = told;
 		response.groups_count = all->count;
 	}
-	if (ok)
-		call_reply(call, &response);
-	else
-		call_close(call);
-	for (uint32_t i = 0; i < all->count; i++)
-		group_part_fini(&all->group[i].part);
+	group_parts_reply(call, ok ? &response : NULL, &all->group[0].part, all->count,
+	                  sizeof(all->group[0]));
 }
 
 /* ---- the request ---- */
