@@ -6,7 +6,7 @@
 
 /* ---- asking ---- */
 
-enum { WANTS_MAX = 16, ID_VERSION = 17, NAME_VERSION = 12 };
+enum { WANTS_MAX = 300, ID_VERSION = 17, NAME_VERSION = 12 };
 
 struct ask {
 	struct uuid topic_id;
@@ -476,6 +476,79 @@ static void a_session_outlives_its_connection(void **state)
 	end();
 }
 
+/* More than are looked at in one go, in every step of a session's life. */
+static void many_partitions_are_served_in_steps(void **state)
+{
+	int32_t forget[WANTS_MAX];
+	struct fetch_request_forgotten_topic forgotten = { .partitions = forget };
+	const struct fetch_response *r;
+	struct fetch_request request;
+	struct ask a;
+
+	(void)state;
+	begin(4);
+	make_topic("t", WANTS_MAX);
+	a = ask_for(WANTS_MAX);
+	assert_int_equal(told_count(ask(&client, &a)), WANTS_MAX);
+	open_session(&client, &a);
+	assert_int_equal(told_count(ask(&client, &a)), 0); /* names all of them again */
+	for (int32_t i = 0; i < WANTS_MAX; i += 3)
+		produce(&other, "t", i, 1, 10);
+	a.session_epoch++;
+	a.count = 0;
+	assert_int_equal(told_count(ask(&client, &a)), WANTS_MAX / 3);
+
+	fetch_request_init(&request);
+	request.session_id = a.session_id;
+	request.session_epoch = ++a.session_epoch;
+	request.forgotten_topics_data = &forgotten;
+	request.forgotten_topics_data_count = 1;
+	forgotten.topic_id = topic;
+	for (int32_t i = 0; i < WANTS_MAX; i++) {
+		if (i % 2 == 0)
+			forget[forgotten.partitions_count++] = i;
+	}
+	r = client_ask(&client, API_FETCH, ID_VERSION, &request);
+	assert_int_equal(told_count(r), WANTS_MAX / 6);
+	for (int32_t i = 0; i < WANTS_MAX; i++)
+		assert_int_equal(told(r, i) != NULL, i % 6 == 3);
+
+	/* Without partitions it is no session any more. */
+	for (int32_t i = 0; i < WANTS_MAX; i++)
+		forget[i] = i;
+	forgotten.partitions_count = WANTS_MAX;
+	request.session_epoch = ++a.session_epoch;
+	r = client_ask(&client, API_FETCH, ID_VERSION, &request);
+	assert_int_equal(r->session_id, 0);
+	assert_int_equal(told_count(r), 0);
+	end();
+}
+
+/* Nothing is left behind when the peer goes away in the middle of any of these steps. */
+static void a_peer_may_go_at_any_time(void **state)
+{
+	struct prng prng = { 1 };
+	struct ask a;
+
+	(void)state;
+	begin(2);
+	make_topic("t", WANTS_MAX);
+	for (int n = 0; n < 200; n++) {
+		struct client c;
+
+		client_open(&c);
+		a = ask_for(WANTS_MAX);
+		a.wait_ms = n % 2 ? 10000 : 0;
+		a.session_epoch = n % 3 ? 0 : -1;
+		ask_send(&c, &a);
+		usleep((useconds_t)prng_below(&prng, 1000));
+		client_reset(&c);
+	}
+	a = ask_for(WANTS_MAX);
+	assert_int_equal(told_count(ask(&client, &a)), WANTS_MAX);
+	end();
+}
+
 /* ---- old segments, whose indexes are in their files ---- */
 
 static void everything_is_read_after_a_restart(void **state)
@@ -633,6 +706,8 @@ int main(void)
 		cmocka_unit_test(who_asks_again_in_a_session_takes_it_over),
 		cmocka_unit_test(a_request_outlives_its_session),
 		cmocka_unit_test(a_session_outlives_its_connection),
+		cmocka_unit_test(many_partitions_are_served_in_steps),
+		cmocka_unit_test(a_peer_may_go_at_any_time),
 		cmocka_unit_test(everything_is_read_after_a_restart),
 		cmocka_unit_test(readers_in_a_crowd_miss_nothing),
 	};
