@@ -142,7 +142,7 @@ test:
 	$(Q)tools/deps.sh test
 	$(Q)$(MAKE) -j$(shell nproc) tests
 	$(Q)$(MAKE) run-tests
-tests: all $(UNIT) $(STRESS) $(SIM)
+tests: all tidy $(UNIT) $(STRESS) $(SIM)
 run-tests: tests
 	$(Q)O=$(O) selftests/run all $(UNIT) $(STRESS) $(SIM) \
 		$(wildcard selftests/crash/test_*.sh selftests/compat/test_*.sh)

@@ -34,7 +34,7 @@ struct broker {
 	struct metadata *metadata;             /* NULL: no image, no controller */
 	struct partitions *partitions;
 	struct producer_ids *producer_ids;
-	struct fetchers *fetchers; /* fetch sessions of each reactor: api/fetch.c */
+	struct fetchers *fetchers;     /* fetch sessions of each reactor: api/fetch.c */
 	struct validators *validators; /* of batches: api/produce.c */
 	struct auto_topics *auto_topics;
 	int32_t node_id;

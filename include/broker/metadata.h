@@ -64,8 +64,8 @@ struct metadata_options {
 	void (*ready)(void *arg);
 	/*
 	 * In the turn that publishes `new` and before anybody sees it, on whichever reactor that
-	 * is, once before ready() (old is an empty image) and then in order; both may be kept with image_get(), never longer
-	 * than the call otherwise.
+	 * is, once before ready() (old is an empty image) and then in order; both may be kept with
+	 * image_get(), never longer than the call otherwise.
 	 */
 	void (*changed)(void *arg, const struct image *old, const struct image *new);
 	/* reactor 0: the controller unfenced the broker. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal: the load for paired figures, the same bytes for any broker, from a client that costs little.
- * Method: blocking sockets and requests encoded once; the broker's own CPU time is read by `run`.
+ * Goal: the load for paired figures, the same bytes for any broker, from a client that costs
+ *little. Method: blocking sockets and requests encoded once; the broker's own CPU time is read by
+ *`run`.
  *
  *	bench_load PORT create TOPIC PARTITIONS
- *	bench_load PORT produce TOPIC PARTITIONS MEGABYTES    16 KiB batches of 1 KiB records, acks=1,
- *	                                                       a connection a partition, 5 in flight
- *	bench_load PORT consume TOPIC PARTITIONS              everything, 1 MiB a fetch
- *	bench_load PORT latency TOPIC RATE SECONDS            from before the send to after the receive
- *	bench_load PORT first TOPIC                           ms until the first record was read again
+ *	bench_load PORT produce TOPIC PARTITIONS MEGABYTES    16 KiB batches of 1 KiB records,
+ *acks=1, a connection a partition, 5 in flight bench_load PORT consume TOPIC PARTITIONS everything,
+ *1 MiB a fetch bench_load PORT latency TOPIC RATE SECONDS            from before the send to after
+ *the receive bench_load PORT first TOPIC                           ms until the first record was
+ *read again
  */
 #include <arpa/inet.h>
 #include <errno.h>

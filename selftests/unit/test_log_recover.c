@@ -299,7 +299,8 @@ static void retries_are_known_over_any_restart(void **state)
 			assert_int_equal(outcome[1].base_offset, 74);
 			close_log(true);
 			assert_int_equal(dir_remove_all(test_dir, "t-0"), 0);
-			assert_int_equal(log_create(test_dir, "t-0", UUID_METADATA_TOPIC, false), 0);
+			assert_int_equal(log_create(test_dir, "t-0", UUID_METADATA_TOPIC, false),
+			                 0);
 		}
 	}
 }

@@ -110,8 +110,9 @@ static void refuse_size(struct conn *c, int32_t size)
 
 	store_be32(bytes, (uint32_t)size);
 	if (bytes[0] == 0x16 && bytes[1] == 3) {
-		conn_broken(c, "a TLS ClientHello on a plaintext port (listener %.*s): set "
-		               "security.protocol=PLAINTEXT in the client, or use a TLS listener",
+		conn_broken(c,
+		            "a TLS ClientHello on a plaintext port (listener %.*s): set "
+		            "security.protocol=PLAINTEXT in the client, or use a TLS listener",
 		            STR_ARG(c->listener->call.name));
 		return;
 	}
@@ -432,8 +433,9 @@ static void on_timer(struct timer *t)
 	}
 	if (is_growing(c) && now - c->grew_ms >= LIMIT_STALL_MS && hungry &&
 	    now - hungry < TICK_MS) {
-		conn_broken(c, "a request of %zu bytes makes no progress while others wait for "
-		               "memory",
+		conn_broken(c,
+		            "a request of %zu bytes makes no progress while others wait for "
+		            "memory",
 		            c->large_size);
 		conn_end(c);
 		return;

@@ -88,7 +88,7 @@ struct conn {
 	struct list calls; /* oldest first: running, or answered and not yet sent */
 	size_t unsent;     /* bytes of answers */
 	uint32_t call_count;
-	uint32_t running; /* of calls */
+	uint32_t running;  /* of calls */
 	bool runs_produce; /* all that run are Produce */
 
 	struct frame *in; /* a chunk, only while something is in it */

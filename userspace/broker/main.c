@@ -20,7 +20,7 @@ static const char help[] =
 	"  sluiced [FILE] [--override KEY=VALUE]...\n"
 	"\n"
 	"FILE is Kafka's server.properties; docs/config.md lists the keys.  Without it: a single "
-        "node\n"
+	"node\n"
 	"on 127.0.0.1:9092 with its data in ./data.  An empty directory is formatted at the first\n"
 	"start.  SIGTERM stops it cleanly.\n"
 	"\n"

@@ -50,7 +50,8 @@ static void publish(struct metadata *m)
 	m->replay.image = image_edit(new);
 	retired = mem_alloc(sizeof(*retired));
 	retired->image = old;
-	/* First: nobody sees a partition in the image that is not to be found on this broker yet. */
+	/* First: nobody sees a partition in the image that is not to be found on this broker yet.
+	 */
 	if (m->options.changed)
 		m->options.changed(m->options.arg, old, new);
 	rcu_publish(&m->image, new);

@@ -10,7 +10,8 @@ enum { ELECTIONS_MAX = 1000 };
 #define UNCONST(type, p) ((type *)(uintptr_t)(p))
 
 /* A topic's own value, or the one it has by default, which a step asks for once. */
-static struct str effective(struct step *s, const struct image_topic *topic, enum step_default which)
+static struct str effective(struct step *s, const struct image_topic *topic,
+                            enum step_default which)
 {
 	static const char *const names[] = {
 		[DEFAULT_MIN_ISR] = "min.insync.replicas",
@@ -18,8 +19,7 @@ static struct str effective(struct step *s, const struct image_topic *topic, enu
 	};
 	const struct controller_config_rules *rules = &s->c->options.rules;
 	struct str name = str_of(names[which]);
-	struct str own =
-		image_config_value(s->c->image, IMAGE_RESOURCE_TOPIC, topic->name, name);
+	struct str own = image_config_value(s->c->image, IMAGE_RESOURCE_TOPIC, topic->name, name);
 
 	if (own.data)
 		return own;

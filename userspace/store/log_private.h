@@ -161,8 +161,8 @@ struct beside {
 	_Atomic(uint32_t) refs;
 	_Atomic(struct task *) top; /* newest first */
 	_Atomic(bool) running;
-	bool closing; /* no more jobs: beside_drain() follows */
-	_Atomic(uint32_t) cuts; /* how often the log was cut */
+	bool closing;            /* no more jobs: beside_drain() follows */
+	_Atomic(uint32_t) cuts;  /* how often the log was cut */
 	_Atomic(bool) has_limit; /* there is a recovery limit file */
 };
 
@@ -207,7 +207,7 @@ struct log {
 	_Atomic(int64_t) flush_ms;
 	_Atomic(uint64_t) synced_ms; /* on the clock of mono_ms() */
 	_Atomic(bool) is_rooted;     /* its directory and partition.metadata are on the device */
-	int failed; /* -errno: every append is refused */
+	int failed;                  /* -errno: every append is refused */
 	int64_t last_snapshot_offset;
 	struct ended_txn *ended;
 	size_t ended_count, ended_capacity;
@@ -231,7 +231,7 @@ struct log {
 	size_t group_txn_count, group_txn_capacity;
 	struct iovec iov[STRAND_RUN_ITEMS];
 	struct file_op op;
-	struct cut *cut;   /* under way: appends wait */
+	struct cut *cut; /* under way: appends wait */
 };
 
 /* A new view of the segments, to be changed before it is published. */
