@@ -99,6 +99,51 @@ static inline struct span span_copy(struct span s)
 	return (struct span){ s.data ? mem_dup(s.data, s.size) : NULL, s.size };
 }
 
+static inline void assert_encodes(const struct message *m, int16_t version, const void *response)
+{
+	struct buf buf = { 0 };
+	struct writer writer = writer_of(&buf);
+	struct reader reader;
+	struct arena arena;
+	void *again;
+
+	arena_init(&arena, SIZE_MAX);
+	again = arena_alloc(&arena, m->size);
+	assert_null(message_unsupported(m, version, response));
+	message_encode(m, version, &writer, response);
+	reader = reader_of(buf.data, buf.size);
+	assert_int_equal(message_decode(m, version, &reader, &arena, again), 0);
+	assert_int_equal(reader_left(&reader), 0);
+	buf_fini(&buf);
+	arena_fini(&arena);
+}
+
+/* An answer is as its version has it: what must not be null is not. */
+static inline void assert_is_encodable(const struct group_answer *answer)
+{
+	static const struct message *const of[] = {
+		[GROUP_JOIN] = &join_group_response_message,
+		[GROUP_SYNC] = &sync_group_response_message,
+		[GROUP_HEARTBEAT] = &heartbeat_response_message,
+		[GROUP_LEAVE] = &leave_group_response_message,
+		[GROUP_OFFSET_COMMIT] = &offset_commit_response_message,
+		[GROUP_OFFSET_DELETE] = &offset_delete_response_message,
+		[GROUP_LIST] = &list_groups_response_message,
+	};
+	struct describe_groups_response described = { .groups_count = 1 };
+	struct offset_fetch_response fetched = { .groups_count = 1 };
+
+	if (answer->type == GROUP_OFFSET_FETCH && answer->version >= 8) {
+		fetched.groups = (void *)answer->response;
+		assert_encodes(&offset_fetch_response_message, answer->version, &fetched);
+	} else if (answer->type == GROUP_DESCRIBE) {
+		described.groups = (void *)answer->response;
+		assert_encodes(&describe_groups_response_message, answer->version, &described);
+	} else if (answer->type < array_count(of) && of[answer->type]) {
+		assert_encodes(of[answer->type], answer->version, answer->response);
+	}
+}
+
 static inline void step(struct world *w, struct group_event event)
 {
 	event.mono_ms = w->mono_ms;
@@ -107,6 +152,8 @@ static inline void step(struct world *w, struct group_event event)
 	event.client_host = STR("/127.0.0.1");
 	arena_reset(&w->arena);
 	group_shard_step(w->s, &event, &w->arena, &w->out);
+	for (size_t i = 0; i < w->out.answer_count; i++)
+		assert_is_encodable(&w->out.answer[i]);
 	for (size_t i = 0; i < w->out.record_count; i++) {
 		w->log = mem_grow(w->log, w->log_count, &w->log_capacity, sizeof(*w->log));
 		w->log[w->log_count++] = (struct group_record){ span_copy(w->out.record[i].key),

@@ -18,18 +18,24 @@ enum {
 	OFFSET_VALUE_VERSION_EXPIRING = 1,
 };
 
-static struct span encode(struct arena *a, int16_t number, const struct message *m, int16_t version,
-                          const void *body)
-{
-	size_t size = sizeof(int16_t) + message_size(m, version, body);
-	struct buf buf = { .capacity = size + 1 }; /* exact, so that it does not grow */
-	struct writer w = writer_of(&buf);
-	uint8_t *room = arena_alloc(a, size + 1);
+/* A record is made where it stays; it has no more than FIXED_MAX bytes beside its strings. */
+enum { FIXED_MAX = 64 };
 
-	buf.data = room;
+struct encoding {
+	struct arena *arena;
+	size_t bytes_max;
+};
+
+static struct span encode(struct encoding e, int16_t number, const struct message *m,
+                          int16_t version, const void *body)
+{
+	struct buf buf = { .data = arena_alloc(e.arena, e.bytes_max), .capacity = e.bytes_max };
+	struct writer w = writer_of(&buf);
+	const uint8_t *room = buf.data;
+
 	writer_i16(&w, number);
 	message_encode(m, version, &w, body);
-	check(buf.data == room && buf.size == size);
+	check(buf.data == room);
 	return (struct span){ buf.data, buf.size };
 }
 
@@ -47,9 +53,10 @@ bool group_records_fit(const struct group_shard *s, const struct group_record *r
 
 static struct span group_key(struct arena *a, const struct group *g)
 {
+	struct encoding e = { a, FIXED_MAX + g->id.size };
 	struct group_metadata_key key = { .group = g->id };
 
-	return encode(a, GROUP_KIND_GROUP, &group_metadata_key_message, KEY_VERSION, &key);
+	return encode(e, GROUP_KIND_GROUP, &group_metadata_key_message, KEY_VERSION, &key);
 }
 
 struct group_record group_record_tombstone(struct arena *a, const struct group *g)
@@ -59,7 +66,17 @@ struct group_record group_record_tombstone(struct arena *a, const struct group *
 
 static struct span group_value(struct arena *a, const struct group_metadata_value *value)
 {
-	return encode(a, GROUP_VALUE_VERSION, &group_metadata_value_message, GROUP_VALUE_VERSION,
+	struct encoding e = { a, FIXED_MAX + value->protocol_type.size + value->protocol.size +
+		                         value->leader.size };
+
+	for (uint32_t i = 0; i < value->members_count; i++) {
+		const struct group_metadata_value_member_metadata *m = &value->members[i];
+
+		e.bytes_max += FIXED_MAX + m->member_id.size + m->group_instance_id.size +
+		               m->client_id.size + m->client_host.size + m->subscription.size +
+		               m->assignment.size;
+	}
+	return encode(e, GROUP_VALUE_VERSION, &group_metadata_value_message, GROUP_VALUE_VERSION,
 	              value);
 }
 
@@ -107,9 +124,10 @@ struct group_record group_record_of(struct arena *a, const struct group *g, bool
 static struct span offset_key(struct arena *a, struct str group, struct str topic,
                               int32_t partition)
 {
+	struct encoding e = { a, FIXED_MAX + group.size + topic.size };
 	struct offset_commit_key key = { group, topic, partition };
 
-	return encode(a, GROUP_KIND_OFFSET, &offset_commit_key_message, KEY_VERSION, &key);
+	return encode(e, GROUP_KIND_OFFSET, &offset_commit_key_message, KEY_VERSION, &key);
 }
 
 struct group_record group_offset_tombstone(struct arena *a, struct str group, struct str topic,
@@ -134,7 +152,8 @@ struct group_record group_offset_record(struct arena *a, struct str group, struc
 
 	return (struct group_record){
 		offset_key(a, group, topic, partition),
-		encode(a, version, &offset_commit_value_message, version, &body),
+		encode((struct encoding){ a, FIXED_MAX + body.metadata.size }, version,
+		       &offset_commit_value_message, version, &body),
 	};
 }
 
