@@ -56,6 +56,8 @@ struct producers {
 	struct list staged;
 	struct list open;   /* with an open transaction, by its first offset */
 	int64_t end_offset; /* of the log that this is the state of */
+	/* Buckets that Kafka's table of them has by now: the order of a snapshot's entries. */
+	size_t snapshot_buckets;
 };
 
 /* An ended transaction; aborted ones go into the transaction index. */
@@ -111,7 +113,8 @@ void producers_expire(struct producers *p, int64_t before_ms);
 
 /*
  * The file NNN.snapshot (ProducerSnapshot.json, version 1): version, CRC-32C of what follows it,
- * entries.  Decoding answers 0 or -EBADMSG, and then leaves the state empty.
+ * entries, in the order in which a java.util.HashMap with the same past would walk them.  Decoding
+ * answers 0 or -EBADMSG, and then leaves the state empty.
  */
 void producers_encode(const struct producers *p, struct buf *out);
 int producers_decode(struct producers *p, struct span bytes) must_check;

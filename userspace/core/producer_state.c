@@ -2,6 +2,7 @@
 #include "core/producer_state.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/crc32c.h"
 #include "base/mem.h"
@@ -15,9 +16,12 @@ static const struct producer_facts unknown = {
 	.txn_first_offset = -1,
 };
 
+/* Of a new java.util.HashMap; it doubles when more than three quarters are taken. */
+enum { SNAPSHOT_BUCKETS_MIN = 16 };
+
 void producers_init(struct producers *p)
 {
-	*p = (struct producers){ 0 };
+	*p = (struct producers){ .snapshot_buckets = SNAPSHOT_BUCKETS_MIN };
 	list_init(&p->list);
 	list_init(&p->staged);
 	list_init(&p->open);
@@ -56,6 +60,8 @@ void producers_move(struct producers *to, struct producers *from)
 {
 	to->map = from->map;
 	to->end_offset = from->end_offset;
+	if (to->snapshot_buckets < from->snapshot_buckets)
+		to->snapshot_buckets = from->snapshot_buckets;
 	move_list(&to->list, &from->list);
 	move_list(&to->staged, &from->staged);
 	move_list(&to->open, &from->open);
@@ -269,6 +275,8 @@ void producers_commit(struct producers *p, int64_t end_offset)
 		if (moved)
 			place_open(p, producer);
 	}
+	while (p->map.count > p->snapshot_buckets / 4 * 3)
+		p->snapshot_buckets *= 2;
 	p->end_offset = end_offset;
 }
 
@@ -311,10 +319,35 @@ void producers_expire(struct producers *p, int64_t before_ms)
  */
 enum { CRC_AT = 2, CRC_END = 6 };
 
+struct placed {
+	struct producer_snapshot_producer_entry entry;
+	uint32_t bucket;
+	uint32_t number; /* in order of first appearance */
+};
+
+/* HashMap.hash(Long.hashCode()), and the bucket of it. */
+static uint32_t bucket_of(const struct producers *p, int64_t id)
+{
+	uint32_t hash = (uint32_t)((uint64_t)id ^ (uint64_t)id >> 32);
+
+	return (uint32_t)((hash ^ hash >> 16) & (p->snapshot_buckets - 1));
+}
+
+static int by_bucket(const void *a, const void *b)
+{
+	const struct placed *x = a;
+	const struct placed *y = b;
+
+	if (x->bucket != y->bucket)
+		return x->bucket < y->bucket ? -1 : 1;
+	return x->number < y->number ? -1 : 1;
+}
+
 void producers_encode(const struct producers *p, struct buf *out)
 {
 	struct producer_snapshot snapshot;
 	struct producer_snapshot_producer_entry *entry = mem_array(p->map.count, sizeof(*entry));
+	struct placed *placed = mem_array(p->map.count, sizeof(*placed));
 	struct writer w = writer_of(out);
 	size_t start = out->size;
 	uint32_t count = 0;
@@ -328,7 +361,9 @@ void producers_encode(const struct producers *p, struct buf *out)
 
 		if (!producer->has_facts)
 			continue;
-		entry[count++] = (struct producer_snapshot_producer_entry){
+		placed[count].bucket = bucket_of(p, producer->id);
+		placed[count].number = count;
+		placed[count++].entry = (struct producer_snapshot_producer_entry){
 			.producer_id = producer->id,
 			.epoch = f->epoch,
 			.last_sequence = last ? last->last_sequence : -1,
@@ -339,6 +374,11 @@ void producers_encode(const struct producers *p, struct buf *out)
 			.current_txn_first_offset = f->txn_first_offset,
 		};
 	}
+	if (count)
+		qsort(placed, count, sizeof(*placed), by_bucket);
+	for (uint32_t i = 0; i < count; i++)
+		entry[i] = placed[i].entry;
+	mem_free(placed);
 	producer_snapshot_init(&snapshot);
 	snapshot.producer_entries = entry;
 	snapshot.producer_entries_count = count;
