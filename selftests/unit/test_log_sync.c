@@ -50,7 +50,7 @@ static void flush_messages_counts_what_is_not_synced(void **state)
 	assert_int_equal(log_recovery_point(test_log), 3);
 	RUN(put_one);
 	assert_int_equal(log_recovery_point(test_log), 3);
-	sync_all(); /* whoever synced it, it is synced */
+	RUN(sync_all); /* whoever synced it, it is synced */
 	assert_int_equal(log_recovery_point(test_log), 4);
 	RUN(put_one);
 	RUN(put_one);
@@ -94,7 +94,7 @@ static void flush_ms_is_due_when_something_is_old(void **state)
 	config.flush_ms = FLUSH_MS;
 	log_configure(test_log, &config);
 	assert_true(log_is_flush_due(test_log));
-	sync_all();
+	RUN(sync_all);
 	assert_false(log_is_flush_due(test_log));
 	usleep(2 * FLUSH_MS * 1000);
 	assert_false(log_is_flush_due(test_log)); /* nothing is behind */
@@ -113,6 +113,13 @@ static void take_view(void)
 	old_view = log_view_to_sync(test_log, &old_end);
 }
 
+static void end_old_sync(void)
+{
+	log_synced(test_log, old_view, old_end);
+	log_checkpointed(test_log, old_view);
+	log_view_put(old_view);
+}
+
 static void truncate_to_5(void)
 {
 	log_truncate(test_log, 5);
@@ -123,17 +130,14 @@ static void what_was_synced_before_a_cut_says_nothing(void **state)
 	(void)state;
 	open_log(LOG_CLEAN);
 	RUN(put_ten);
-	sync_all();
+	RUN(sync_all);
 	assert_int_equal(log_recovery_point(test_log), 10);
 	RUN(take_view, truncate_to_5, put_three);
 	assert_int_equal(log_recovery_point(test_log), 5);
-	log_synced(test_log, old_view, old_end);
+	RUN(end_old_sync);
 	assert_int_equal(log_recovery_point(test_log), 5);
-	log_checkpointed(test_log, old_view);
-	log_drain(test_log);
-	log_view_put(old_view);
 	assert_int_not_equal(size_of("recovery-point"), UINT64_MAX);
-	sync_all();
+	RUN(sync_all);
 	assert_int_equal(log_recovery_point(test_log), 8);
 	assert_int_equal(size_of("recovery-point"), UINT64_MAX);
 	close_log(true);
@@ -176,7 +180,7 @@ static void an_end_below_the_checkpoint_is_remembered(void **state)
 	close_log(false);
 	open_log(LOG_POWERLESS);
 	assert_int_equal(log_recovery_point(test_log), 3);
-	sync_all();
+	RUN(sync_all);
 	close_log(true);
 }
 
@@ -309,6 +313,11 @@ static void retention_cuts_whole_segments_by_time(void **state)
 	close_log(true);
 }
 
+static void retain_below_9(void)
+{
+	assert_true(log_retain(test_log, INT64_C(1) << 50, 9));
+}
+
 static void nothing_goes_above_the_high_watermark(void **state)
 {
 	(void)state;
@@ -316,8 +325,7 @@ static void nothing_goes_above_the_high_watermark(void **state)
 	test_options.config.retention_ms = 1;
 	open_log(LOG_CLEAN);
 	RUN(put_each_day);
-	assert_true(log_retain(test_log, INT64_C(1) << 50, 9));
-	log_drain(test_log);
+	RUN(retain_below_9);
 	assert_int_equal(log_start_offset(test_log), 8);
 	close_log(true);
 }
