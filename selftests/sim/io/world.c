@@ -241,6 +241,14 @@ static enum sim_end end_of(int status)
 	}
 }
 
+/* With the leak sanitizer linked in: a life that returns has freed all that it had. */
+int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
+
+static bool has_leaks(void)
+{
+	return __lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check();
+}
+
 enum sim_end sim_life(const struct sim_faults *faults, void (*life)(void *arg), void *arg)
 {
 	static const struct sim_faults none;
@@ -259,7 +267,7 @@ enum sim_end sim_life(const struct sim_faults *faults, void (*life)(void *arg), 
 	if (!pid) {
 		is_alive = true;
 		life(arg);
-		leave(EXIT_RETURNED);
+		leave(has_leaks() ? EXIT_FAILED : EXIT_RETURNED);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		;
