@@ -699,6 +699,40 @@ static int finish(void **state)
 	return 0;
 }
 
+/* What Produce is judged by as a whole: the first header, whatever else is wrong. */
+static void the_shape_is_judged_alone(void **state)
+{
+	static const char *const value[] = { "a" };
+	struct validate_rules rules = { .api_version = 13 };
+	struct buf one = batch_of(value, 1, now);
+	struct buf two = batch_of(value, 1, now);
+	struct validate_result r;
+
+	(void)state;
+	arena_init(&arena, SIZE_MAX);
+	one.data[BATCH_HEADER_SIZE - 1] ^= 1; /* neither checksum nor counts matter here */
+	assert_true(validate_shape(&rules, (struct span){ one.data, one.size }, &arena, &r));
+	assert_ptr_equal(r.batch.data, one.data);
+	buf_add(&two, one.data, one.size);
+	assert_false(validate_shape(&rules, (struct span){ two.data, two.size }, &arena, &r));
+	assert_int_equal(r.error, WIRE_INVALID_RECORD);
+	assert_int_equal(r.batch.size, one.size);
+	store_be32(two.data + one.size + 8, 3);
+	assert_false(validate_shape(&rules, (struct span){ two.data, two.size }, &arena, &r));
+	assert_int_equal(r.error, WIRE_CORRUPT_MESSAGE);
+	assert_false(r.whole_request);
+	assert_null(r.message.data);
+	store_be32(two.data + 8, 3);
+	assert_false(validate_shape(&rules, (struct span){ two.data, two.size }, &arena, &r));
+	assert_int_equal(r.error, WIRE_CORRUPT_MESSAGE);
+	assert_true(r.whole_request);
+	assert_non_null(r.message.data);
+	assert_null(r.batch.data);
+	arena_fini(&arena);
+	buf_fini(&one);
+	buf_fini(&two);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -718,6 +752,7 @@ int main(void)
 		cmocka_unit_test(heavy_batches_go_to_a_worker),
 		cmocka_unit_test(a_bomb_is_refused),
 		cmocka_unit_test(ours_may_be_control_records_anywhere),
+		cmocka_unit_test(the_shape_is_judged_alone),
 	};
 
 	return cmocka_run_group_tests(tests, start, finish);
