@@ -86,6 +86,8 @@ int16_t partitions_by_id(const struct partitions *p, const struct image *image,
                          struct uuid topic_id, int32_t index, struct partition **ret) must_check;
 
 struct partitions_progress partitions_progress(const struct partitions *p); /* any */
+/* any.  How many were ever taken away: who keeps partitions looks for them again when it rose. */
+uint64_t partitions_removals(const struct partitions *p);
 
 /* Directories and the logs in them, for DescribeLogDirs. */
 struct partitions_dir_info {

@@ -59,6 +59,7 @@ struct fetch_session {
 	struct list all;   /* struct fetch_partition */
 	struct list ready; /* of them those to be looked at, in that order */
 	struct map partitions;
+	uint64_t removals; /* the broker's: when all partitions were last found */
 	void *user; /* the broker's, to be released in sessions->ended() */
 };
 

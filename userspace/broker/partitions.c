@@ -201,6 +201,12 @@ static void make(struct edit *e, const struct image_partition *image)
 	partitions_open_log(part);
 }
 
+static void remove_part(struct edit *e, struct partition *part)
+{
+	partition_die(part);
+	atomic_fetch_add_explicit(&e->p->removals, 1, memory_order_release);
+}
+
 static void on_partition(void *arg, const struct image_partition *old,
                          const struct image_partition *new)
 {
@@ -215,7 +221,7 @@ static void on_partition(void *arg, const struct image_partition *old,
 			make(e, new);
 		partition_change(e->parts->part[index], &change);
 	} else if (part) {
-		partition_die(part);
+		remove_part(e, part);
 		e->parts->part[index] = NULL;
 		partition_put(part);
 	}
@@ -227,7 +233,7 @@ static void remove_topic(struct edit *e, struct uuid id)
 
 	for (uint32_t i = 0; t && i < t->count; i++)
 		if (t->part[i])
-			partition_die(t->part[i]);
+			remove_part(e, t->part[i]);
 	(void)pmap_remove(&e->table->by_id, id_key(&id));
 	e->has_changed = true;
 }
@@ -519,6 +525,11 @@ void partitions_close(struct partitions *p, bool clean, int *ret_err)
 }
 
 /* ---- what is told ---- */
+
+uint64_t partitions_removals(const struct partitions *p)
+{
+	return atomic_load_explicit(&p->removals, memory_order_acquire);
+}
 
 struct partitions_progress partitions_progress(const struct partitions *p)
 {

@@ -86,6 +86,7 @@ struct partitions {
 	_Atomic(bool) is_registered; /* this life's registration: the image may call us leader */
 	_Atomic(uint32_t) pinned;    /* jobs that use a log */
 	_Atomic(uint32_t) logs, opened, failed, rebuilt;
+	_Atomic(uint64_t) removals;
 	_Atomic(uint64_t) truncated;
 
 	/* ---- reactor 0 ---- */

@@ -134,11 +134,42 @@ static void sleep_on(struct fetch *f)
 	}
 }
 
+/*
+ * Who only waits holds neither files open nor the memory that the request came in, which may be
+ * much more than the request.
+ */
+static bool travel_light(struct fetch *f)
+{
+	struct call *call = f->call;
+	struct str name = { 0 };
+	struct str copy = { 0 };
+
+	for (struct fetch_item *item = f->first; item; item = item->next) {
+		fetch_clear(item);
+		if (!call->frame || f->uses_topic_ids || item->cached)
+			continue; /* the name is the arena's, or the session's */
+		if (item->want.topic.data != name.data) {
+			name = item->want.topic;
+			copy = arena_str(&call->arena, name);
+		}
+		if (name.data && !copy.data)
+			return false;
+		item->want.topic = copy;
+	}
+	if (call->frame) {
+		call->client_id = arena_str(&call->arena, call->client_id);
+		frame_put(call->frame);
+		call->frame = NULL;
+	}
+	return true;
+}
+
 static void fall_asleep(struct fetch *f)
 {
-	/* A file is not to be held open by somebody who only waits. */
-	for (struct fetch_item *item = f->first; item; item = item->next)
-		fetch_clear(item);
+	if (!travel_light(f)) {
+		give_up(f, call_close);
+		return;
+	}
 	if (f->wait) {
 		sleep_on(f);
 		return;
@@ -191,6 +222,23 @@ static void item_add(struct fetch *f, struct fetch_item *item)
 	f->item_count++;
 }
 
+/*
+ * Topics were deleted: whose, every partition of the session is to find out, although its strand
+ * may not have told of it yet.
+ */
+static void find_again(struct fetch *f)
+{
+	uint64_t removals = partitions_removals(f->call->broker->partitions);
+
+	if (f->session->removals == removals)
+		return;
+	f->session->removals = removals;
+	list_each(pos, &f->session->all)
+		fetch_partition_ready(list_entry(pos, struct fetch_partition, link));
+	for (struct fetch_item *item = f->first; item; item = item->next)
+		item->is_found = false;
+}
+
 /* What the session has to look at and is not among the items yet. */
 static void take_ready(struct fetch *f)
 {
@@ -236,8 +284,10 @@ static void look(struct fetch *f)
 		if (f->session)
 			fetch_partition_ready(slot->owner);
 	}
-	if (f->session)
+	if (f->session) {
+		find_again(f);
 		take_ready(f);
+	}
 	fetch_each(f, fetch_visit, looked);
 }
 

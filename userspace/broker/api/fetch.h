@@ -37,6 +37,7 @@ struct fetch_item {
 	struct fetch_item *next;
 	struct fetch_want want;         /* by id: topic is its name, once that is known */
 	struct fetch_partition *cached; /* of the session; NULL: there is none (yet) */
+	bool is_found;                  /* part is what the metadata says */
 	struct partition *part;         /* a reference; NULL: not here */
 	struct fetch_slot *slot;        /* of a fetch that had to wait without a session */
 

@@ -68,6 +68,7 @@ static void find_partition(struct fetch *f, struct fetch_item *item)
 
 	partition_put(item->part);
 	item->part = NULL;
+	item->is_found = true;
 	if (!topic && f->uses_topic_ids && !item->want.topic.data) {
 		fail_unknown(f, item, WIRE_UNKNOWN_TOPIC_ID);
 	} else if (!topic || !image_topic_partition(topic, item->want.partition)) {
@@ -261,7 +262,7 @@ void fetch_visit(struct fetch *f, struct fetch_item *item)
 	item->last_stable = -1;
 	item->log_start = -1;
 	item->aborted_count = 0;
-	if (!item->part || partition_facts(item->part)->role == PARTITION_GONE)
+	if (!item->is_found || !item->part || partition_facts(item->part)->role == PARTITION_GONE)
 		find_partition(f, item);
 	fetch_subscribe(f, item);
 	if (!item->part)

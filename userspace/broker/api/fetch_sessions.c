@@ -167,6 +167,7 @@ void fetch_make_session(struct fetch *f)
 	if (!session)
 		return;
 	session->in_use = true;
+	session->removals = partitions_removals(f->call->broker->partitions);
 	session->user = fetch_wait_new(fetch_woken, f);
 	f->session = session;
 }
