@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DescribeGroups, ListGroups, DeleteGroups, OffsetDelete. */
+#include "base/map.h"
 #include "broker/api.h"
 #include "broker/broker.h"
 #include "broker/metadata.h"
@@ -99,7 +100,6 @@ void api_describe_groups(struct call *call)
 
 static void reply_deleted(struct call *call)
 {
-	const struct delete_groups_request *r = call->request;
 	struct parts *p = call->user;
 	struct delete_groups_response response;
 
@@ -109,18 +109,50 @@ static void reply_deleted(struct call *call)
 	for (uint32_t i = 0; response.results && i < p->count; i++) {
 		const struct group_request *answer = &p->part[i].request;
 
-		response.results[i].group_id = r->groups_names[i];
+		response.results[i].group_id = *(const struct str *)answer->event.request;
 		response.results[i].error_code =
 			answer->error ? answer->error : *(const int16_t *)answer->response;
 	}
 	parts_reply(call, response.results ? &response : NULL);
 }
 
+/* A group that is named twice is deleted, and answered, once. */
+struct named {
+	struct map_node node;
+	struct str name;
+};
+
+static bool is_new(struct map *seen, struct named *one)
+{
+	struct map_node *node = map_first(seen, hash_str(one->name));
+
+	for (; node; node = map_next(node))
+		if (str_eq(container_of(node, struct named, node)->name, one->name))
+			return false;
+	map_insert(seen, &one->node, hash_str(one->name));
+	return true;
+}
+
 void api_delete_groups(struct call *call)
 {
 	const struct delete_groups_request *r = call->request;
+	size_t count = r->groups_names_count;
+	struct named *named = arena_array(&call->arena, count + 1, sizeof(*named));
+	struct str *distinct = arena_array(&call->arena, count + 1, sizeof(*distinct));
+	struct map seen = { 0 };
+	uint32_t distinct_count = 0;
 
-	ask_each(call, GROUP_DELETE, r->groups_names, r->groups_names_count, reply_deleted);
+	if (!named || !distinct) {
+		call_close(call);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		named[i].name = r->groups_names[i];
+		if (is_new(&seen, &named[i]))
+			distinct[distinct_count++] = r->groups_names[i];
+	}
+	map_fini(&seen);
+	ask_each(call, GROUP_DELETE, distinct, distinct_count, reply_deleted);
 }
 
 /* ---- ListGroups: every shard of this broker ---- */
@@ -220,6 +252,10 @@ static bool split(struct call *call, struct deletion *d, const asked_topic *from
 	asked_topic *ask = &d->asked.topics[d->asked.topics_count];
 	told_topic *tell = &d->told.topics[d->told.topics_count++];
 
+	if (topic && !from->partitions_count) {
+		d->told.topics_count--;
+		return true;
+	}
 	*tell = (told_topic){ .name = from->name };
 	*ask = (asked_topic){ .name = from->name };
 	tell->partitions =

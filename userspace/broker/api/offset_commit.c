@@ -39,6 +39,11 @@ static bool split(struct commit *c, const struct image *image, const asked_topic
 	told_topic *tell = &c->told.topics[c->told.topics_count++];
 	int16_t error = topic_error(topic, by_id);
 
+	/* Of a topic that there is, with nothing to commit, Kafka's answer says nothing. */
+	if (topic && !from->partitions_count) {
+		c->told.topics_count--;
+		return true;
+	}
 	*tell = (told_topic){ .name = from->name, .topic_id = from->topic_id };
 	tell->partitions = arena_array(arena, from->partitions_count, sizeof(*tell->partitions));
 	*ask = (asked_topic){ .name = topic ? topic->name : from->name,
