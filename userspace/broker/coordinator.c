@@ -193,6 +193,15 @@ static void stage(struct coordinator *c, struct coordinator_batch *b, int64_t wa
 	partition_stage(c->part, &b->append);
 }
 
+/* As Kafka's coordinators write: from sequence 0 on, although there is no producer. */
+static void begin_batch(struct batch_builder *builder, struct coordinator_batch *b)
+{
+	struct batch_options options = BATCH_PLAIN;
+
+	options.base_sequence = 0;
+	batch_begin(builder, &b->data, &options);
+}
+
 static void add_record(struct batch_builder *builder, const struct coordinator_record *record,
                        int64_t wall_ms)
 {
@@ -215,7 +224,7 @@ void coordinator_append(struct coordinator *c, const struct coordinator_record *
 		}
 		if (!b) {
 			b = batch_of(c);
-			batch_begin(&builder, &b->data, &BATCH_PLAIN);
+			begin_batch(&builder, b);
 		}
 		add_record(&builder, &record[i], wall_ms);
 	}
@@ -288,7 +297,7 @@ static void on_snapshot_record(void *arg, const struct coordinator_record *recor
 		end_snapshot_batch(s, false);
 	if (!s->batch) {
 		s->batch = batch_of(s->c);
-		batch_begin(&s->builder, &s->batch->data, &BATCH_PLAIN);
+		begin_batch(&s->builder, s->batch);
 	}
 	add_record(&s->builder, record, s->wall_ms);
 }
