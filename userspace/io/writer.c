@@ -17,7 +17,7 @@
 enum {
 	WRITER_STACK_BYTES = 256 * 1024,
 	BUDGET_BEFORE_MEASURED = 256 * 1024 * 1024, /* bytes */
-	BUDGET_MIN = 16 * 1024 * 1024,
+	BUDGET_MIN = 64 * 1024 * 1024,              /* a disk that others use, too, measures slow */
 	BUDGET_S = 2,
 	RATE_SAMPLE_BYTES = 16 * 1024 * 1024,
 };
@@ -59,70 +59,6 @@ int64_t writer_budget(uint64_t bytes_per_s)
 	if (by_rate < budget)
 		budget = by_rate;
 	return (int64_t)(budget > BUDGET_MIN ? budget : BUDGET_MIN);
-}
-
-/* ---- cleaning ---- */
-
-/* A counted reference to some file with dirty bytes, or NULL.  Each file once a pass. */
-static struct file *next_dirty(struct dir *d, size_t *left)
-{
-	struct file *found = NULL;
-
-	pthread_mutex_lock(&d->lock);
-	while (!found && *left && !list_is_empty(&d->files)) {
-		struct file *f = list_entry(d->files.next, struct file, link);
-		int refs = atomic_load_explicit(&f->refs, memory_order_relaxed);
-
-		(*left)--;
-		list_remove(&f->link);
-		list_push(&d->files, &f->link);
-		if (!atomic_load_explicit(&f->dirty, memory_order_relaxed))
-			continue;
-		/* One at 0 is being closed and waits for our lock. */
-		while (refs && !atomic_compare_exchange_weak_explicit(&f->refs, &refs, refs + 1,
-		                                                      memory_order_relaxed,
-		                                                      memory_order_relaxed))
-			;
-		if (refs)
-			found = f;
-	}
-	pthread_mutex_unlock(&d->lock);
-	return found;
-}
-
-static size_t file_count(struct dir *d)
-{
-	size_t n = 0;
-
-	pthread_mutex_lock(&d->lock);
-	list_each(node, &d->files) n++;
-	pthread_mutex_unlock(&d->lock);
-	return n;
-}
-
-static void clean(struct dir *d)
-{
-	int64_t before = atomic_load_explicit(&d->dirty, memory_order_relaxed);
-	int64_t orphaned = atomic_load_explicit(&d->orphaned, memory_order_relaxed);
-	uint64_t begin_ns = mono_ns(), took_ns;
-	size_t left = file_count(d);
-	struct file *f;
-
-	if (orphaned > before / 2) {
-		(void)!dir_syncfs(d); /* a failure is remembered: appends will say it */
-	} else {
-		while ((f = next_dirty(d, &left))) {
-			(void)file_sync_now(f); /* likewise */
-			file_put(f);
-		}
-	}
-	took_ns = mono_ns() - begin_ns;
-	if (before > RATE_SAMPLE_BYTES && took_ns)
-		atomic_store_explicit(
-			&d->budget,
-			writer_budget((uint64_t)((double)before * 1e9 / (double)took_ns)),
-			memory_order_relaxed);
-	atomic_store_explicit(&d->cleaning, false, memory_order_release);
 }
 
 /* ---- the slow road ---- */
@@ -185,6 +121,72 @@ static void write_parked(struct dir *d)
 		reactor_post(op->home, &op->mail);
 	}
 	reactors_leave();
+}
+
+/* ---- cleaning ---- */
+
+/* A counted reference to some file with dirty bytes, or NULL.  Each file once a pass. */
+static struct file *next_dirty(struct dir *d, size_t *left)
+{
+	struct file *found = NULL;
+
+	pthread_mutex_lock(&d->lock);
+	while (!found && *left && !list_is_empty(&d->files)) {
+		struct file *f = list_entry(d->files.next, struct file, link);
+		int refs = atomic_load_explicit(&f->refs, memory_order_relaxed);
+
+		(*left)--;
+		list_remove(&f->link);
+		list_push(&d->files, &f->link);
+		if (!atomic_load_explicit(&f->dirty, memory_order_relaxed))
+			continue;
+		/* One at 0 is being closed and waits for our lock. */
+		while (refs && !atomic_compare_exchange_weak_explicit(&f->refs, &refs, refs + 1,
+		                                                      memory_order_relaxed,
+		                                                      memory_order_relaxed))
+			;
+		if (refs)
+			found = f;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return found;
+}
+
+static size_t file_count(struct dir *d)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&d->lock);
+	list_each(node, &d->files) n++;
+	pthread_mutex_unlock(&d->lock);
+	return n;
+}
+
+static void clean(struct dir *d)
+{
+	int64_t before = atomic_load_explicit(&d->dirty, memory_order_relaxed);
+	int64_t orphaned = atomic_load_explicit(&d->orphaned, memory_order_relaxed);
+	uint64_t begin_ns = mono_ns(), took_ns;
+	size_t left = file_count(d);
+	struct file *f;
+
+	if (orphaned > before / 2) {
+		(void)!dir_syncfs(d); /* a failure is remembered: appends will say it */
+	} else {
+		/* Who is parked waits for one file, not for all of them. */
+		while ((f = next_dirty(d, &left))) {
+			(void)file_sync_now(f); /* likewise */
+			file_put(f);
+			write_parked(d);
+		}
+	}
+	took_ns = mono_ns() - begin_ns;
+	if (before > RATE_SAMPLE_BYTES && took_ns)
+		atomic_store_explicit(
+			&d->budget,
+			writer_budget((uint64_t)((double)before * 1e9 / (double)took_ns)),
+			memory_order_relaxed);
+	atomic_store_explicit(&d->cleaning, false, memory_order_release);
 }
 
 static void *writer_main(void *arg)
