@@ -37,6 +37,11 @@ void map_fini(struct map *m);                           /* frees buckets, not no
 		for (struct map_node *pos = (m)->bucket[pos##_i], *pos##_n;                        \
 		     pos && (pos##_n = pos->next, 1); pos = pos##_n)
 
+/*
+ * The keys are random numbers, set once before anything is hashed: names that peers choose would
+ * otherwise be made to collide.
+ */
+void hash_keys_set(const uint64_t keys[2]);
 uint64_t hash_bytes(const void *data, size_t size);
 static inline uint64_t hash_str(struct str s)
 {

@@ -76,21 +76,39 @@ void map_fini(struct map *m)
 	*m = (struct map){ 0 };
 }
 
-/* FNV-1a over 8-byte steps, finished as splitmix64 does: good enough for chains. */
+/*
+ * Multiply and fold: high and low half of the 128-bit product, so that with unknown keys nobody can
+ * choose bytes that collide.
+ */
+static uint64_t key[2] = { 0xcbf29ce484222325u, 0x9e3779b97f4a7c15u };
+
+__extension__ typedef unsigned __int128 uint128;
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	uint128 product = (uint128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+void hash_keys_set(const uint64_t keys[2])
+{
+	key[0] = keys[0];
+	key[1] = keys[1] | 1; /* a factor: never 0 */
+}
+
 uint64_t hash_bytes(const void *data, size_t size)
 {
 	const uint8_t *p = data;
-	uint64_t h = 0xcbf29ce484222325u ^ size;
-	uint64_t word;
+	uint64_t h = key[0] ^ size;
+	uint64_t word = 0;
 
 	for (; size >= sizeof(word); p += sizeof(word), size -= sizeof(word)) {
 		memcpy(&word, p, sizeof(word));
-		h = (h ^ word) * 0x9e3779b97f4a7c15u;
-		h ^= h >> 32;
+		h = fold(h ^ word, key[1]);
 	}
-	for (; size; p++, size--)
-		h = (h ^ *p) * 0x100000001b3u;
-	h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
-	h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
-	return h ^ (h >> 31);
+	word = 0;
+	if (size)
+		memcpy(&word, p, size);
+	return fold(h ^ word, key[1] ^ key[0]);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/diag.h"
@@ -131,6 +132,14 @@ static void say_notes(void)
 	}
 }
 
+static void choose_hash_keys(void)
+{
+	uint64_t keys[2];
+
+	random_bytes(keys, sizeof(keys));
+	hash_keys_set(keys);
+}
+
 static int run(const struct config *config)
 {
 	const struct reactors_options reactors = {
@@ -223,8 +232,10 @@ int main(int argc, char **argv)
 		}
 	}
 	status = parse(argc, argv, &a);
-	if (status < 0)
+	if (status < 0) {
+		choose_hash_keys();
 		status = with_config(&a);
+	}
 	mem_free(a.override);
 	return status;
 }
