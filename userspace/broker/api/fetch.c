@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fetch.h"
 
-#include "broker/api.h"
-#include "broker/config.h"
-#include "partition_table.h"
-
 /* ---- the end ---- */
 
 void fetch_fini(struct fetch *f)
@@ -24,7 +20,7 @@ void fetch_fini(struct fetch *f)
 	f->wait = NULL;
 }
 
-static void give_up(struct fetch *f, void (*reply)(struct call *call))
+void fetch_give_up(struct fetch *f, void (*reply)(struct call *call))
 {
 	struct call *call = f->call;
 
@@ -43,7 +39,7 @@ static void walk_on(struct call *call)
 	struct fetch *f = call->user;
 
 	if (call->is_detached) {
-		give_up(f, call_reply_none);
+		fetch_give_up(f, call_reply_none);
 		return;
 	}
 	for (int n = 0; n < FETCH_STEP && f->cursor && !f->has_no_memory; n++) {
@@ -53,7 +49,7 @@ static void walk_on(struct call *call)
 		f->step(f, item);
 	}
 	if (f->has_no_memory)
-		give_up(f, call_close);
+		fetch_give_up(f, call_close);
 	else if (f->cursor)
 		call_yield(call, walk_on);
 	else
@@ -71,11 +67,9 @@ void fetch_each(struct fetch *f, void (*step)(struct fetch *f, struct fetch_item
 
 /* ---- sleeping ---- */
 
-static void look(struct fetch *f);
-
 static void look_again(struct call *call)
 {
-	look(call->user);
+	fetch_look(call->user);
 }
 
 void fetch_woken(struct fetch_wait *wait)
@@ -83,7 +77,7 @@ void fetch_woken(struct fetch_wait *wait)
 	struct fetch *f = wait->owner;
 
 	check(f && f->is_sleeping);
-	look(f);
+	fetch_look(f);
 }
 
 /* Who loses the claim leaves the rest to fetch_woken(). */
@@ -93,7 +87,7 @@ static void expired(struct call *call)
 
 	f->is_expired = true;
 	if (f->is_sleeping && fetch_wait_claim(f->wait))
-		look(f);
+		fetch_look(f);
 }
 
 static void detached(struct call *call)
@@ -101,7 +95,7 @@ static void detached(struct call *call)
 	struct fetch *f = call->user;
 
 	if (f->is_sleeping && fetch_wait_claim(f->wait))
-		give_up(f, call_reply_none);
+		fetch_give_up(f, call_reply_none);
 }
 
 bool fetch_give_way(struct fetch *f)
@@ -167,7 +161,7 @@ static bool travel_light(struct fetch *f)
 static void fall_asleep(struct fetch *f)
 {
 	if (!travel_light(f)) {
-		give_up(f, call_close);
+		fetch_give_up(f, call_close);
 		return;
 	}
 	if (f->wait) {
@@ -194,7 +188,7 @@ static void looked(struct fetch *f)
 	size_t total = f->session ? f->session->partitions.count : f->item_count;
 
 	if (f->errand) {
-		fetch_errands_run(f, look);
+		fetch_errands_run(f, fetch_look);
 		return;
 	}
 	if (f->is_due || f->is_expired || r->max_wait_ms <= 0 || f->bytes >= f->min_bytes ||
@@ -202,24 +196,6 @@ static void looked(struct fetch *f)
 		fetch_each(f, fetch_prepare, prepared);
 	else
 		fall_asleep(f);
-}
-
-static struct fetch_item *item_new(struct fetch *f, const struct fetch_want *want)
-{
-	struct fetch_item *item = arena_zalloc(&f->call->arena, sizeof(*item));
-
-	if (item)
-		item->want = *want;
-	else
-		f->has_no_memory = true;
-	return item;
-}
-
-static void item_add(struct fetch *f, struct fetch_item *item)
-{
-	*f->end = item;
-	f->end = &item->next;
-	f->item_count++;
 }
 
 /*
@@ -249,7 +225,7 @@ static void take_ready(struct fetch *f)
 
 		if (part->in_hand)
 			continue;
-		item = item_new(
+		item = fetch_item_new(
 			f, &(struct fetch_want){
 				   .topic_id = part->topic_id,
 				   .topic = str_of(part->topic),
@@ -264,11 +240,11 @@ static void take_ready(struct fetch *f)
 			return;
 		item->cached = part;
 		part->in_hand = true;
-		item_add(f, item);
+		fetch_item_add(f, item);
 	}
 }
 
-static void look(struct fetch *f)
+void fetch_look(struct fetch *f)
 {
 	struct fetch_slot *slot;
 
@@ -289,169 +265,4 @@ static void look(struct fetch *f)
 		take_ready(f);
 	}
 	fetch_each(f, fetch_visit, looked);
-}
-
-/* ---- what is asked ---- */
-
-static void take_on(struct call *call);
-
-/* The client asks again for all, and is served without a session if it must be. */
-static void end_session(struct fetch *f)
-{
-	struct fetch_session *session = f->session;
-	struct fetch_sessions *sessions = f->sessions;
-
-	fetch_fini(f);
-	fetch_session_close(sessions, session);
-	fetch_answer_error(f, WIRE_FETCH_SESSION_ID_NOT_FOUND, FETCH_SESSION_NONE, false);
-	fetch_leave_session(sessions, session);
-}
-
-/* Everything asked for was taken. */
-static void begin(struct fetch *f)
-{
-	f->topic_next = 0;
-	if (f->has_no_room) {
-		end_session(f);
-		return;
-	}
-	/* A session that lost its last partition ends, and the request is one without. */
-	if (f->session && !f->session->partitions.count) {
-		fetch_session_close(f->sessions, f->session);
-		fetch_leave_session(f->sessions, f->session);
-		f->session = NULL;
-		f->wait = NULL;
-		take_on(f->call);
-		return;
-	}
-	look(f);
-}
-
-static void forget_on(struct call *call)
-{
-	const struct fetch_request *r = CALL_REQUEST(call, fetch_request);
-	struct fetch *f = call->user;
-	int n = 0;
-
-	for (; f->topic_next < r->forgotten_topics_data_count; f->topic_next++) {
-		const struct fetch_request_forgotten_topic *t =
-			&r->forgotten_topics_data[f->topic_next];
-
-		for (; f->partition_next < t->partitions_count; f->partition_next++) {
-			if (n++ == FETCH_STEP) {
-				call_yield(call, forget_on);
-				return;
-			}
-			fetch_session_forget(f->sessions, f->session, t->topic_id, t->topic,
-			                     t->partitions[f->partition_next]);
-		}
-		f->partition_next = 0;
-	}
-	begin(f);
-}
-
-static void take(struct fetch *f, const struct fetch_request_topic *t,
-                 const struct fetch_request_partition *p)
-{
-	struct fetch_want want = {
-		.topic_id = t->topic_id,
-		.topic = f->uses_topic_ids ? (struct str){ 0 } : t->topic,
-		.partition = p->partition,
-		.max_bytes = p->partition_max_bytes,
-		.current_leader_epoch = p->current_leader_epoch,
-		.last_fetched_epoch = p->last_fetched_epoch,
-		.fetch_offset = p->fetch_offset,
-		.follower_log_start_offset = p->log_start_offset,
-	};
-	struct partition_key key = { t->topic_id, want.topic, p->partition };
-	struct fetch_item *item;
-	struct fetch_item *same;
-
-	if (f->session) {
-		f->has_no_room |= !fetch_session_want(f->session, &want);
-		return;
-	}
-	item = item_new(f, &want);
-	same = item ? partition_table_add(&f->table, &key, item) : NULL;
-	if (same)
-		same->want = want; /* the last one counts, in the place of the first */
-	else if (item)
-		item_add(f, item);
-}
-
-static void take_on(struct call *call)
-{
-	const struct fetch_request *r = CALL_REQUEST(call, fetch_request);
-	struct fetch *f = call->user;
-	int n = 0;
-
-	for (; f->topic_next < r->topics_count && !f->has_no_memory; f->topic_next++) {
-		const struct fetch_request_topic *t = &r->topics[f->topic_next];
-
-		for (; f->partition_next < t->partitions_count; f->partition_next++) {
-			if (n++ == FETCH_STEP) {
-				call_yield(call, take_on);
-				return;
-			}
-			take(f, t, &t->partitions[f->partition_next]);
-		}
-		f->partition_next = 0;
-	}
-	f->topic_next = 0;
-	if (f->has_no_memory)
-		give_up(f, call_close);
-	else if (f->session)
-		forget_on(call);
-	else
-		begin(f);
-}
-
-static bool table_init(struct fetch *f, const struct fetch_request *r)
-{
-	uint64_t count = 0;
-
-	for (uint32_t i = 0; i < r->topics_count; i++)
-		count += r->topics[i].partitions_count;
-	return partition_table_init(&f->table, &f->call->arena, count);
-}
-
-static void set_limits(struct fetch *f, const struct fetch_request *r)
-{
-	const struct config *config = broker_config(f->call->broker);
-	int32_t max_bytes = config_int(config, CONFIG_FETCH_MAX_BYTES);
-
-	f->max_bytes = r->max_bytes < max_bytes ? r->max_bytes : max_bytes;
-	f->min_bytes = r->min_bytes < f->max_bytes ? r->min_bytes : f->max_bytes;
-}
-
-void api_fetch(struct call *call)
-{
-	const struct fetch_request *r = call->request;
-	struct fetch *f = arena_zalloc(&call->arena, sizeof(*f));
-	int16_t error;
-
-	if (!f) {
-		call_close(call);
-		return;
-	}
-	call->user = f;
-	f->call = call;
-	f->end = &f->first;
-	f->uses_topic_ids = call->version >= 13;
-	f->replica_id = call->version < 15 ? r->replica_id : r->replica_state.replica_id;
-	f->isolation = f->replica_id >= 0 || f->replica_id == FETCH_FUTURE_REPLICA ? FETCH_LOG_END
-	               : r->isolation_level                                        ? FETCH_COMMITTED
-	                                    : FETCH_HIGH_WATERMARK;
-	set_limits(f, r);
-	if (r->isolation_level < 0 || r->isolation_level > 1) {
-		fetch_answer_error(f, WIRE_INVALID_REQUEST, r->session_id, call->version < 13);
-		return;
-	}
-	error = fetch_open_session(f);
-	if (error)
-		fetch_answer_error(f, error, FETCH_SESSION_NONE, false);
-	else if (!table_init(f, r))
-		give_up(f, call_close);
-	else
-		take_on(call);
 }

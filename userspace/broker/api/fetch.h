@@ -16,7 +16,8 @@
 /*
  * One Fetch:
  *
- *	fetch.c           its life: what is asked for, looking, sleeping, the end
+ *	fetch_ask.c       what is asked for
+ *	fetch.c           its life: looking, sleeping, the end
  *	fetch_read.c      what one partition yields
  *	fetch_errand.c    what a look cannot do on the spot: strands and workers
  *	fetch_answer.c    from what was found to the response
@@ -116,6 +117,10 @@ struct fetch {
 /* Calls step() for each item, in this and later turns, then after(). */
 void fetch_each(struct fetch *f, void (*step)(struct fetch *f, struct fetch_item *item),
                 void (*after)(struct fetch *f));
+/* What can be answered now?  Then answers, or sleeps. */
+void fetch_look(struct fetch *f);
+/* Ends it without an answer: reply(call) is one of call.h. */
+void fetch_give_up(struct fetch *f, void (*reply)(struct call *call));
 /* Lets go of everything but the call and the session. */
 void fetch_fini(struct fetch *f);
 void fetch_woken(struct fetch_wait *wait);
@@ -124,6 +129,12 @@ void fetch_woken(struct fetch_wait *wait);
  * not asleep.
  */
 bool fetch_give_way(struct fetch *f);
+
+/* ---- fetch_ask.c ---- */
+
+/* NULL: no memory, and has_no_memory says so. */
+struct fetch_item *fetch_item_new(struct fetch *f, const struct fetch_want *want);
+void fetch_item_add(struct fetch *f, struct fetch_item *item);
 
 /* ---- fetch_read.c ---- */
 
