@@ -14,6 +14,8 @@ void api_offset_for_leader_epoch(struct call *call);
 void api_init_producer_id(struct call *call);
 void api_delete_records(struct call *call);
 void api_describe_log_dirs(struct call *call);
+void api_alter_replica_log_dirs(struct call *call);
+void api_describe_producers(struct call *call);
 void api_find_coordinator(struct call *call);
 void api_join_group(struct call *call);
 void api_sync_group(struct call *call);

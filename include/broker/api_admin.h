@@ -24,9 +24,19 @@ void api_update_features(struct call *call);
 void api_unregister_broker(struct call *call);
 void api_describe_cluster(struct call *call);
 void api_describe_quorum(struct call *call);
+void api_describe_acls(struct call *call);
+void api_create_acls(struct call *call);
+void api_delete_acls(struct call *call);
+void api_create_delegation_token(struct call *call);
+void api_renew_delegation_token(struct call *call);
+void api_expire_delegation_token(struct call *call);
+void api_describe_delegation_token(struct call *call);
+void api_describe_user_scram_credentials(struct call *call);
+void api_alter_user_scram_credentials(struct call *call);
 /* On the broker's: */
 void api_describe_topic_partitions(struct call *call);
 void api_list_config_resources(struct call *call);
+void api_describe_client_quotas(struct call *call);
 /* On the controller's: */
 void api_broker_registration(struct call *call);
 void api_broker_heartbeat(struct call *call);

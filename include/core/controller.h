@@ -69,6 +69,14 @@ struct controller_config_rules {
 	                        const struct controller_config_entry **ret);
 };
 
+enum { CONTROLLER_SCRAM_KEY_MAX = 64 };
+
+struct controller_scram_keys {
+	uint32_t size; /* 32 or 64 */
+	uint8_t stored_key[CONTROLLER_SCRAM_KEY_MAX];
+	uint8_t server_key[CONTROLLER_SCRAM_KEY_MAX];
+};
+
 struct controller_options {
 	int32_t node_id;
 	struct str cluster_id;
@@ -82,6 +90,11 @@ struct controller_options {
 	struct controller_config_rules rules;
 	void (*random)(void *arg, void *out, size_t size); /* ids of topics, placement */
 	void *random_arg;
+	/*
+	 * What a server keeps of a SCRAM password (RFC 5802: StoredKey and ServerKey), for hash
+	 * functions are not core's.  `salted` is not empty; each result is `size` bytes long.
+	 */
+	void (*scram_keys)(int8_t mechanism, struct span salted, struct controller_scram_keys *ret);
 };
 
 /* Options are copied, strings in them included.  Inactive until CONTROLLER_ACTIVATE. */

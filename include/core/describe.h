@@ -5,9 +5,11 @@
 #include "base/arena.h"
 #include "core/image.h"
 #include "core/raft.h"
+#include "wire/describe_client_quotas.h"
 #include "wire/describe_cluster.h"
 #include "wire/describe_quorum.h"
 #include "wire/describe_topic_partitions.h"
+#include "wire/describe_user_scram_credentials.h"
 #include "wire/list_config_resources.h"
 #include "wire/metadata.h"
 
@@ -67,5 +69,15 @@ void describe_quorum(struct arena *arena, int16_t version, const struct describe
 void list_config_resources(const struct describe *d, int16_t version,
                            const struct list_config_resources_request *request,
                            struct list_config_resources_response *ret);
+
+/* DescribeClientQuotas: who matches all of the filter; errors in the words of Kafka. */
+void describe_client_quotas(const struct describe *d,
+                            const struct describe_client_quotas_request *request,
+                            struct describe_client_quotas_response *ret);
+
+/* Mechanisms and iterations of users; of all of them where none is named. */
+void describe_scram(const struct describe *d,
+                    const struct describe_user_scram_credentials_request *request,
+                    struct describe_user_scram_credentials_response *ret);
 
 #endif

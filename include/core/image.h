@@ -154,9 +154,11 @@ struct image_acl {
 	struct str host;
 };
 
+enum { IMAGE_SCRAM_SHA_256 = 1, IMAGE_SCRAM_SHA_512 = 2 };
+
 struct image_scram {
 	struct object object;
-	int8_t mechanism; /* 1 SCRAM-SHA-256, 2 SCRAM-SHA-512 */
+	int8_t mechanism;
 	int32_t iterations;
 	struct str user;
 	struct span salt;
@@ -260,6 +262,8 @@ const struct image_config *image_config(const struct image *image, enum image_re
 /* A resource's own dynamic value; data NULL when not set. */
 struct str image_config_value(const struct image *image, enum image_resource_type type,
                               struct str name, struct str key);
+
+const struct image_scram *image_scram(const struct image *image, int8_t mechanism, struct str user);
 
 /* Walks: pmap_each() over a map above, with these on each value. */
 #define image_value_of(type, entry) container_of((entry).value, type, object)

@@ -275,6 +275,10 @@ int log_find_time(const struct log *log, const struct log_view *view, int64_t ti
 int log_find_max_time(const struct log *log, const struct log_view *view,
                       struct log_time *ret) must_check;
 
+/* strand, borrowed for the call: its idempotent and transactional producers. */
+struct producers;
+const struct producers *log_producers(const struct log *log);
+
 /* strand: OffsetForLeaderEpoch. */
 struct log_epoch_end {
 	int32_t epoch; /* -1, -1: not known */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "broker/scram.h"
 #include "broker/storage.h"
 #include "core/feature.h"
 #include "core/metadata_record.h"
@@ -332,6 +333,7 @@ static void new_controller(struct metadata *m)
 		.kraft_version_1 = m->raft.quorum.kraft_version >= 1,
 		.rules = o->rules,
 		.random = metadata_random,
+		.scram_keys = scram_keys,
 	};
 
 	m->controller = controller_new(&c);

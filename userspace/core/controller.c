@@ -524,6 +524,7 @@ static const struct {
 	{ API_ASSIGN_REPLICAS_TO_DIRS, controller_assign_dirs },
 	{ API_ALTER_CLIENT_QUOTAS, controller_alter_client_quotas },
 	{ API_UPDATE_FEATURES, controller_update_features },
+	{ API_ALTER_USER_SCRAM_CREDENTIALS, controller_alter_scram },
 };
 
 static void answer(struct step *s)

@@ -213,5 +213,6 @@ void controller_list_reassignments(struct step *s);
 void controller_assign_dirs(struct step *s);
 void controller_alter_client_quotas(struct step *s);
 void controller_update_features(struct step *s);
+void controller_alter_scram(struct step *s);
 
 #endif

@@ -236,6 +236,17 @@ struct str image_config_value(const struct image *image, enum image_resource_typ
 	return value ? value->text : (struct str){ NULL, 0 };
 }
 
+const struct image_scram *image_scram(const struct image *image, int8_t mechanism, struct str user)
+{
+	struct image_text text = { .large = NULL };
+	const struct object *found;
+
+	image_text_add(&text, (uint8_t)mechanism, user);
+	found = pmap_find(&image->scram, image_text_str(&text));
+	image_text_fini(&text);
+	return AS(image_scram, found);
+}
+
 const char *image_unsupported(const struct image *image, struct image_apply_error *why)
 {
 	struct pmap_iter it;

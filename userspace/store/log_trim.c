@@ -30,6 +30,11 @@ int32_t log_epoch_of(const struct log *log, int64_t offset)
 	return epoch_cache_of(&log->epochs, offset);
 }
 
+const struct producers *log_producers(const struct log *log)
+{
+	return &log->producers;
+}
+
 /* ---- transactions ---- */
 
 int64_t log_first_unstable(struct log *log, int64_t high_watermark)

@@ -2,6 +2,7 @@
 #include "admin.h"
 #include "wire/alter_client_quotas.h"
 #include "wire/alter_partition_reassignments.h"
+#include "wire/alter_user_scram_credentials.h"
 #include "wire/create_partitions.h"
 #include "wire/create_topics.h"
 #include "wire/delete_topics.h"
@@ -150,6 +151,26 @@ static bool of_quotas(struct call *call, int16_t error, struct str message,
 	return true;
 }
 
+static bool of_scram(struct call *call, int16_t error, struct str message,
+                     struct alter_user_scram_credentials_response *ret)
+{
+	const struct alter_user_scram_credentials_request *r = call->request;
+	size_t count = (size_t)r->deletions_count + r->upsertions_count;
+
+	ret->results = arena_array(&call->arena, count, sizeof(*ret->results));
+	if (!ret->results)
+		return false;
+	ret->results_count = (uint32_t)count;
+	for (uint32_t i = 0; i < count; i++) {
+		ret->results[i].user = i < r->deletions_count
+		                               ? r->deletions[i].name
+		                               : r->upsertions[i - r->deletions_count].name;
+		ret->results[i].error_code = error;
+		ret->results[i].error_message = message;
+	}
+	return true;
+}
+
 static bool of_elections(struct call *call, int16_t error, struct str message,
                          struct elect_leaders_response *ret)
 {
@@ -257,6 +278,8 @@ static bool fill(struct call *call, int16_t error, struct str message, void *res
 		return of_alter_configs(call, error, message, response);
 	case API_ALTER_CLIENT_QUOTAS:
 		return of_quotas(call, error, message, response);
+	case API_ALTER_USER_SCRAM_CREDENTIALS:
+		return of_scram(call, error, message, response);
 	case API_ELECT_LEADERS:
 		return of_elections(call, error, message, response);
 	case API_ALTER_PARTITION_REASSIGNMENTS:

@@ -70,6 +70,24 @@ void api_list_config_resources(struct call *call)
 	call_reply(call, &response);
 }
 
+void api_describe_client_quotas(struct call *call)
+{
+	struct describe d = describe_of(call);
+	struct describe_client_quotas_response response;
+
+	describe_client_quotas(&d, call->request, &response);
+	call_reply(call, &response);
+}
+
+void api_describe_user_scram_credentials(struct call *call)
+{
+	struct describe d = describe_of(call);
+	struct describe_user_scram_credentials_response response;
+
+	describe_scram(&d, call->request, &response);
+	call_reply(call, &response);
+}
+
 static void refuse_topics(struct call *call, int16_t error)
 {
 	const struct describe_topic_partitions_request *r = call->request;

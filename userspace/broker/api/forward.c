@@ -113,6 +113,11 @@ void api_alter_client_quotas(struct call *call)
 	admin_forward(call, NULL, NULL);
 }
 
+void api_alter_user_scram_credentials(struct call *call)
+{
+	admin_forward(call, NULL, NULL);
+}
+
 void api_update_features(struct call *call)
 {
 	admin_forward(call, NULL, NULL);
