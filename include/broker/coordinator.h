@@ -44,7 +44,7 @@ struct coordinator_ops {
 	/* The marker that ends a transaction. */
 	void (*replay_marker)(void *machine, int64_t producer_id, bool commit);
 	/* strand, from here on */
-	void (*loaded)(void *machine, uint64_t mono_ms, int64_t wall_ms);
+	void (*loaded)(void *arg, void *machine, uint64_t mono_ms, int64_t wall_ms);
 	/* When tick() is wanted, on the clock of mono_ms(); UINT64_MAX: never. */
 	uint64_t (*wake_ms)(const void *machine);
 	void (*tick)(struct coordinator *c, void *machine);

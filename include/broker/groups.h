@@ -42,6 +42,8 @@ int16_t groups_send(struct broker *broker, struct str group_id, struct group_req
 /* The same for one shard, whatever its groups. */
 void groups_send_to(struct partition *part, struct group_request *request);
 
+/* reactor.  The broker's dynamic configs changed. */
+void groups_configure(struct broker *broker, const struct config *config);
 /* reactor.  The topic is gone: so are its offsets. */
 void groups_topic_deleted(struct broker *broker, const struct image_topic *topic);
 

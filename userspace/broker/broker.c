@@ -124,6 +124,7 @@ static void update_config(struct broker_life *life, const struct image *image)
 	config_report_fini(&report);
 	arena_fini(&arena);
 	partitions_configure(life->broker.partitions, config, image);
+	groups_configure(&life->broker, config);
 	publish_config(life, config);
 }
 

@@ -180,7 +180,7 @@ static void run_loaded(struct work *work)
 		c->state = COORDINATOR_ACTIVE;
 		c->log_start = log_start_offset(part->log);
 		c->log_end = l->end.offset;
-		c->ops->loaded(c->machine, mono_ms(), wall_ms());
+		c->ops->loaded(c->arg, c->machine, mono_ms(), wall_ms());
 		coordinator_stepped(c);
 	}
 	log_view_put(l->view);

@@ -87,7 +87,7 @@ static struct group_options options_of(const struct config *c)
 	};
 }
 
-/* A worker: no reactor's turn protects the dynamic config, so it is the file's that is read. */
+/* A worker: no reactor's turn protects the dynamic config, which loaded() brings. */
 static void *open_machine(void *arg)
 {
 	struct group_options options = options_of(broker_base_config(arg));
@@ -113,8 +113,11 @@ static void replay_marker(void *machine, int64_t producer_id, bool commit)
 	group_shard_replay_marker(machine, producer_id, commit);
 }
 
-static void loaded(void *machine, uint64_t mono_ms, int64_t wall_ms)
+static void loaded(void *arg, void *machine, uint64_t mono_ms, int64_t wall_ms)
 {
+	struct group_options options = options_of(broker_config(arg));
+
+	group_shard_configure(machine, &options);
 	group_shard_loaded(machine, mono_ms, wall_ms);
 }
 
@@ -240,6 +243,40 @@ int16_t groups_send(struct broker *broker, struct str group_id, struct group_req
 		return WIRE_NOT_COORDINATOR;
 	groups_send_to(part, request);
 	return WIRE_NONE;
+}
+
+/* ---- dynamic configs ---- */
+
+struct configuration {
+	struct coordinator_request request;
+	struct group_options options;
+};
+
+static void run_configure(struct coordinator *c, void *machine, struct coordinator_request *self)
+{
+	(void)c;
+	group_shard_configure(machine, &container_of(self, struct configuration, request)->options);
+}
+
+static void free_configuration(struct coordinator_request *self)
+{
+	mem_free(container_of(self, struct configuration, request));
+}
+
+static void send_configuration(void *arg, struct partition *part)
+{
+	struct configuration *c = mem_zalloc(sizeof(*c));
+
+	c->options = options_of(arg);
+	c->request.run = run_configure;
+	c->request.done = free_configuration;
+	c->request.is_news = true;
+	coordinator_send(part, &c->request);
+}
+
+void groups_configure(struct broker *broker, const struct config *config)
+{
+	groups_each(broker, send_configuration, (void *)(uintptr_t)config);
 }
 
 /* ---- a deleted topic takes its offsets along ---- */
