@@ -18,6 +18,7 @@
  * Every partition of this broker (kafka.server.ReplicaManager, LogManager): made, changed and
  * deleted as the metadata image says; found by name and by id from any reactor without a lock.
  */
+struct metadata;
 struct partitions;
 
 struct partitions_dir {
@@ -31,6 +32,7 @@ struct partitions_options {
 	const struct partitions_dir *dir;
 	uint32_t dir_count;
 	const struct config *config;
+	struct metadata *metadata; /* whose controller is told where logs are; NULL: nobody */
 	/*
 	 * reactor 0.  This log directory cannot be trusted any more; `left` others can.
 	 */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker_fixture.h"
+#include "broker/metadata.h"
+#include "broker/partitions.h"
 #include "wire/alter_replica_log_dirs.h"
 #include "wire/batch.h"
 #include "wire/create_acls.h"
@@ -222,6 +224,48 @@ static void a_log_stays_in_its_directory(void **state)
 	close(fd);
 }
 
+/* On reactor 0: do image and directories say the same of every partition of "d"? */
+static struct mail look_mail;
+static _Atomic(int) partitions_agreed;
+
+static void look(struct mail *mail)
+{
+	const struct image *image = metadata_image(broker->metadata);
+	const struct image_topic *topic = image_topic_by_name(image, STR("d"));
+	int count = 0;
+
+	(void)mail;
+	for (uint32_t i = 0; topic && i < topic->partition_count; i++) {
+		struct partition *part = partitions_find(broker->partitions, topic->id, (int32_t)i);
+		int dir = part ? partitions_dir_of(broker->partitions, part) : -1;
+
+		if (dir >= 0 && uuid_eq(partitions_dir_info(broker->partitions, (uint32_t)dir).id,
+		                        image_partition_directory(topic->partition[i], 1)))
+			count++;
+	}
+	atomic_store(&partitions_agreed, count);
+}
+
+static bool all_agree(int partitions)
+{
+	look_mail.run = look;
+	atomic_store(&partitions_agreed, -1);
+	reactor_post(0, &look_mail);
+	assert_soon(atomic_load(&partitions_agreed) >= 0);
+	return atomic_load(&partitions_agreed) == partitions;
+}
+
+static void the_controller_is_told_where_logs_are(void **state)
+{
+	enum { PARTITIONS = 40 };
+	int fd = client_open(port);
+
+	(void)state;
+	topic_make(fd, "d", PARTITIONS, NULL, 0);
+	assert_soon(all_agree(PARTITIONS));
+	close(fd);
+}
+
 static int up(void **state)
 {
 	char more[100];
@@ -249,6 +293,7 @@ int main(void)
 		cmocka_unit_test(tokens_are_not_for_the_anonymous),
 		cmocka_unit_test(producers_of_a_partition_are_told),
 		cmocka_unit_test(a_log_stays_in_its_directory),
+		cmocka_unit_test(the_controller_is_told_where_logs_are),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);

@@ -375,6 +375,7 @@ static int open_partitions(struct broker_life *life, struct broker_error *why)
 		.node_id = life->broker.node_id,
 		.dir = dir,
 		.config = life->base,
+		.metadata = life->broker.metadata,
 		.dir_failed = on_dir_failed,
 		.attach = on_partition_made,
 		.arg = life,

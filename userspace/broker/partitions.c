@@ -144,6 +144,7 @@ struct edit {
 	bool has_changed;
 	const struct image_topic *topic; /* under way, and the new entry for it */
 	struct topic_parts *parts;
+	struct list noticed; /* struct assignment */
 };
 
 static struct partition_change change_of(const struct edit *e, const struct image_partition *part)
@@ -219,7 +220,9 @@ static void on_partition(void *arg, const struct image_partition *old,
 
 		if (!part)
 			make(e, new);
-		partition_change(e->parts->part[index], &change);
+		part = e->parts->part[index];
+		partition_change(part, &change);
+		partitions_assign_notice(e->p, &e->noticed, e->new, new, part);
 	} else if (part) {
 		remove_part(e, part);
 		e->parts->part[index] = NULL;
@@ -301,6 +304,7 @@ static void begin_edit(struct edit *e, struct partitions *p, const struct image 
 
 	*e = (struct edit){ .p = p, .new = new, .table = mem_zalloc(sizeof(*e->table)) };
 	e->table->by_id = pmap_share(&old->by_id);
+	list_init(&e->noticed);
 }
 
 static void end_edit(struct edit *e)
@@ -308,6 +312,7 @@ static void end_edit(struct edit *e)
 	struct partitions *p = e->p;
 	struct table *old = atomic_load_explicit(&p->table, memory_order_relaxed);
 
+	partitions_assign_post(p, &e->noticed);
 	if (!e->has_changed) {
 		free_table(&e->table->rcu);
 		return;
@@ -419,6 +424,7 @@ int partitions_open(const struct partitions_options *options, struct partitions 
 	list_init(&p->opening);
 	p->begun_mail.run = partitions_begun;
 	partitions_upkeep_init(p);
+	partitions_assign_init(p);
 	for (uint32_t i = 0; i < options->dir_count && !err; i++) {
 		err = open_home(p, &p->home[i], &options->dir[i]);
 		p->home_count++;
@@ -511,6 +517,7 @@ void partitions_close(struct partitions *p, bool clean, int *ret_err)
 	struct closing c = { .p = p, .clean = clean };
 
 	p->is_closed = true;
+	partitions_assign_fini(p);
 	c.err = mem_array(p->home_count, sizeof(*c.err));
 	table_each(table, collect, &c);
 	for (c.home = 0; c.home < p->home_count; c.home++)

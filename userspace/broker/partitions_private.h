@@ -6,6 +6,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/pmap.h"
+#include "broker/controller_client.h"
+#include "broker/diag.h"
 #include "broker/partitions.h"
 #include "io/work.h"
 
@@ -52,6 +54,21 @@ struct removal {
 	struct list link;
 	char *name;
 	uint64_t due_ms;
+};
+
+/* ---- what the controller is told of them: partitions_assign.c ---- */
+
+struct assigning { /* reactor 0 */
+	struct list ready;
+	struct assignment **sent; /* under way */
+	uint32_t sent_count;
+	bool under_way;
+	bool is_begun; /* this life is registered */
+	uint64_t backoff_ms;
+	struct timer timer;
+	struct controller_call call;
+	struct arena arena; /* of the request */
+	struct diag_limit say_failed;
 };
 
 /* ---- the table ---- */
@@ -105,6 +122,7 @@ struct partitions {
 	struct timer retry_timer;
 	struct timer flush_timer;
 	struct mail begun_mail;
+	struct assigning assign;
 	struct mail soon_mail;
 	_Atomic(bool) soon_posted;
 	uint64_t checkpoint_due_ms;
@@ -158,5 +176,18 @@ void partitions_remove_later(struct partitions *p, struct log_home *home, const 
 void partitions_flush_init(struct partitions *p);
 void partitions_flush_start(struct partitions *p);
 void partitions_flush_stop(struct partitions *p);
+
+/* ---- partitions_assign.c ---- */
+
+/* While the image is followed: a replica that may be elsewhere than the image says. */
+void partitions_assign_notice(struct partitions *p, struct list *noticed, const struct image *image,
+                              const struct image_partition *at, struct partition *part);
+void partitions_assign_post(struct partitions *p, struct list *noticed); /* empties the list */
+void partitions_assign_init(struct partitions *p);
+/* reactor 0 */
+void partitions_assign_start(struct partitions *p);
+void partitions_assign_stop(struct partitions *p);
+/* With the last of the partitions, reactors stopped. */
+void partitions_assign_fini(struct partitions *p);
 
 #endif

@@ -509,6 +509,7 @@ void partitions_start(struct partitions *p)
 		now + (uint64_t)config_int(c, CONFIG_LOG_FLUSH_OFFSET_CHECKPOINT_INTERVAL_MS);
 	timer_arm(&p->checkpoint_timer, now + LOOK_MS);
 	partitions_flush_start(p);
+	partitions_assign_start(p);
 	timer_arm(&p->retention_timer,
 	          now + (uint64_t)config_long(c, CONFIG_LOG_INITIAL_TASK_DELAY_MS));
 }
@@ -530,6 +531,7 @@ void partitions_stop(struct partitions *p, void (*stopped)(void *arg), void *arg
 	timer_disarm(&p->removal_timer);
 	timer_disarm(&p->retry_timer);
 	partitions_flush_stop(p);
+	partitions_assign_stop(p);
 	partitions_each(p, stop_attached, NULL);
 	stop_if_idle(p);
 }
