@@ -36,6 +36,7 @@
  */
 struct conn;
 struct broker;
+struct api_meter;
 
 /* Bytes of a file, as the source of struct records in a response: see call_reply(). */
 struct file_slice {
@@ -80,8 +81,9 @@ struct call {
 
 	/* ---- the call's own ---- */
 	struct shard *shard;
-	struct conn *conn; /* NULL: detached */
-	struct list link;  /* on the connection, in order of requests */
+	struct api_meter *meter; /* of its API, at home */
+	struct conn *conn;       /* NULL: detached */
+	struct list link;        /* on the connection, in order of requests */
 	_Atomic(int) pending;
 	_Atomic(bool) claimed;
 	void (*resume)(struct call *self);

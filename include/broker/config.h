@@ -162,6 +162,9 @@ bool config_is_controller(const struct config *c);
 struct config_list config_log_dirs(const struct config *c); /* log.dirs, else log.dir */
 struct str config_metadata_log_dir(const struct config *c); /* else the first log directory */
 
+/* sluice.metrics.listener; host data NULL: none, "": every address */
+struct config_voter config_metrics_listener(const struct config *c);
+
 /* sluice.file.io */
 enum config_file_io { CONFIG_FILE_IO_AUTO, CONFIG_FILE_IO_URING, CONFIG_FILE_IO_THREADS };
 enum config_file_io config_file_io(const struct config *c);

@@ -55,6 +55,7 @@ struct partition_facts {
 struct partition_append;
 struct partitions;
 struct log_home;
+struct topic_meter;
 
 /* What lives in the strand beside the log (broker/coordinator.h).  All of it in the strand. */
 struct partition_attachment {
@@ -70,7 +71,8 @@ struct partition {
 	struct uuid topic_id;
 	struct str topic; /* owned */
 	int32_t index;
-	char *name; /* "topic-0" */
+	char *name;                /* "topic-0" */
+	struct topic_meter *meter; /* broker/metrics.h; a reference, NULL: none */
 
 	_Atomic(const struct partition_facts *) facts;
 	struct log_mark_slot high_watermark;

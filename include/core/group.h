@@ -175,7 +175,10 @@ enum group_state {
 	GROUP_STATES,
 };
 void group_shard_counts(const struct group_shard *s, uint32_t ret[GROUP_STATES]);
-/* Every committed offset. */
+/* Every group, and how many members it has. */
+void group_shard_members(const struct group_shard *s,
+                         void (*each)(void *arg, struct str group, uint32_t members), void *arg);
+/* Every committed offset, group by group and in them topic by topic. */
 void group_shard_offsets(const struct group_shard *s,
                          void (*each)(void *arg, struct str group, struct str topic,
                                       int32_t partition, int64_t offset),

@@ -181,6 +181,7 @@ int32_t log_latest_epoch(const struct log *log); /* strand */
 int64_t log_first_unstable(struct log *log, int64_t high_watermark);
 struct log_mark log_end_mark(const struct log *log); /* any */
 uint64_t log_size(const struct log *log);            /* reactor; bytes of all segments */
+uint32_t log_segment_count(const struct log *log);   /* reactor */
 
 /* This broker leads from here on in this epoch (LeaderEpochFileCache.assign). */
 void log_lead(struct log *log, int32_t epoch);

@@ -65,6 +65,7 @@ properties() {
 		share.coordinator.state.topic.min.isr=1
 		transaction.state.log.replication.factor=1
 		transaction.state.log.min.isr=1
+		sluice.metrics.listener=
 	P
 	for kv in "$@"; do echo "$kv"; done
 }

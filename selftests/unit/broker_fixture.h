@@ -85,7 +85,7 @@ static inline void broker_up(int reactors, const char *more)
 	           "listeners=PLAINTEXT://127.0.0.1:%u,CONTROLLER://127.0.0.1:%u\n"
 	           "log.dirs=%s/data\noffsets.topic.replication.factor=1\n"
 	           "transaction.state.log.replication.factor=1\n"
-	           "transaction.state.log.min.isr=1\n%s",
+	           "transaction.state.log.min.isr=1\nsluice.metrics.listener=\n%s",
 	           broker_controller_port, port, broker_controller_port, broker_dir, more);
 	o.config = config_load(
 		&(struct config_input){ .file = { text.data, text.size }, .file_name = "test" },

@@ -11,8 +11,10 @@
 #include "broker/auto_topics.h"
 #include "broker/config_describe.h"
 #include "broker/diag.h"
+#include "broker/exporter.h"
 #include "broker/fetchers.h"
 #include "broker/groups.h"
+#include "broker/metrics.h"
 #include "broker/producer_ids.h"
 #include "broker/validators.h"
 #include "broker_private.h"
@@ -181,6 +183,31 @@ static int listen_on(struct broker_life *life, bool controllers, struct broker_e
 	return 0;
 }
 
+/* Without it the broker is as good: another one on this machine may have the port. */
+static void export_metrics(struct broker_life *life)
+{
+	struct config_voter at = config_metrics_listener(life->base);
+	char host[64] = "";
+	char *name;
+	int err = 0;
+
+	if (!at.host.data || life->exporter || life->is_stopping)
+		return;
+	name = str_dup(at.host);
+	if (*name)
+		err = host_resolve(name, host);
+	if (!err)
+		err = exporter_open(&life->broker, host, at.port, &life->exporter);
+	if (err)
+		diag_warn("metrics", "sluice.metrics.listener: no metrics on %s:%u: %s", name,
+		          at.port,
+		          err == -EADDRINUSE ? "another process listens there" : strerror(-err));
+	else
+		diag_info("metrics", "http://%s:%u/metrics", *name ? name : "*",
+		          exporter_port(life->exporter));
+	mem_free(name);
+}
+
 static void give_up(struct broker_life *life, const struct broker_error *why)
 {
 	diag_error("broker", "%s", why->text);
@@ -201,6 +228,7 @@ static void on_registered(void *arg)
 		give_up(life, &why);
 		return;
 	}
+	export_metrics(life);
 	life->has_listeners = true;
 	metadata_unfence(life->broker.metadata);
 }
@@ -490,11 +518,18 @@ static void on_quiet(void *arg)
 	partitions_stop(life->broker.partitions, on_idle, life);
 }
 
-static void on_left(void *arg)
+static void on_hidden(void *arg)
 {
 	struct broker_life *life = arg;
 
 	conn_server_stop(life->broker.server, GRACE_MS, on_quiet, life);
+}
+
+static void on_left(void *arg)
+{
+	struct broker_life *life = arg;
+
+	exporter_stop(life->exporter, on_hidden, life);
 }
 
 void broker_stop(struct broker *b)
@@ -540,6 +575,7 @@ void broker_free(struct broker *b)
 		fetchers_free(b->fetchers);
 	if (b->server)
 		conn_server_close(b->server);
+	exporter_free(life->exporter);
 	auto_topics_free(b->auto_topics);
 	validators_free(b->validators);
 	producer_ids_free(b->producer_ids);
@@ -548,5 +584,6 @@ void broker_free(struct broker *b)
 	config_put(life->base);
 	arena_fini(&life->arena);
 	broker_dirs_close(&life->dirs);
+	metrics_close();
 	mem_free(life);
 }

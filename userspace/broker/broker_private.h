@@ -48,6 +48,7 @@ struct broker_life {
 	bool is_ready;
 	int64_t broker_epoch; /* of this life, for the clean stop */
 	struct conn_override *override;
+	struct exporter *exporter;
 };
 
 int broker_fail(struct broker_error *why, int err, const char *format, ...)

@@ -86,6 +86,17 @@ static size_t lay_out(struct call *call, const struct wire_splice *splice, size_
 	return total;
 }
 
+static void count(const struct call *call, const void *response, size_t total)
+{
+	const struct message_field *code = call->meter->error_code;
+	int16_t error = 0;
+
+	if (code)
+		memcpy(&error, (const char *)response + code->offset, sizeof(error));
+	metrics_error(call->api, error);
+	counter_add(&call->meter->bytes_out, total);
+}
+
 void call_reply(struct call *call, const void *response)
 {
 	struct response_header header = { .correlation_id = call->correlation_id };
@@ -111,6 +122,7 @@ void call_reply(struct call *call, const void *response)
 		call_close(call);
 		return;
 	}
+	count(call, response, total);
 	store_be32(call->out.data, (uint32_t)(total - 4));
 	if (call->conn)
 		call->conn->unsent += total;
@@ -139,6 +151,14 @@ void call_close(struct call *call)
 
 /* ---- sending it ---- */
 
+/* Its last byte was taken by the kernel; or it has none. */
+static void count_time(const struct conn *c, const struct call *call)
+{
+	uint64_t end_ns = call->segment_count ? c->sent_ns : mono_ns();
+
+	histogram_add(&call->meter->time_us, (end_ns - call->received_ns) / 1000);
+}
+
 /* Lets go of answers that are sent; the one that is next, NULL: none. */
 static struct call *next_answer(struct conn *c)
 {
@@ -149,6 +169,7 @@ static struct call *next_answer(struct conn *c)
 			return NULL;
 		if (call->segment_next < call->segment_count || call->is_last)
 			return call;
+		count_time(c, call);
 		call_end(call);
 	}
 	return NULL;
@@ -271,8 +292,9 @@ bool conn_send(struct conn *c)
 			say_failed(c, call, n);
 			return false;
 		}
+		c->sent_ns = mono_ns();
+		c->progress_ms = c->sent_ns / 1000000;
 		advance(c, (size_t)n);
-		c->progress_ms = mono_ms();
 		left -= (size_t)n < left ? (size_t)n : left;
 	}
 	return true;

@@ -114,6 +114,16 @@ static const uint8_t *keep(struct call *call, const uint8_t *data, size_t size, 
 	return copy;
 }
 
+static void count(struct call *call, size_t size)
+{
+	struct api_meter *meter = metrics_api(metrics_here(), call->api);
+	uint16_t version = (uint16_t)call->version;
+
+	counter_add(&meter->request[version < API_METER_VERSIONS ? version : 0], 1);
+	counter_add(&meter->bytes_in, size);
+	call->meter = meter;
+}
+
 bool dispatch(struct conn *c, const uint8_t *data, size_t size, struct frame *frame)
 {
 	const struct api_handler *h = admit(c, data, size);
@@ -134,6 +144,7 @@ bool dispatch(struct conn *c, const uint8_t *data, size_t size, struct frame *fr
 		call_end(call);
 		return false;
 	}
+	count(call, size);
 	c->runs_produce = h->key == API_PRODUCE;
 	call->arena.limit = call->arena.used + LIMIT_ANSWER_ARENA_BYTES;
 	shard_count(c->shard, SHARD_REQUESTS);

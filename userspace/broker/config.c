@@ -319,6 +319,11 @@ struct str config_metadata_log_dir(const struct config *c)
 	return dir.data ? dir : c->log_dirs.item[0];
 }
 
+struct config_voter config_metrics_listener(const struct config *c)
+{
+	return c->metrics_listener;
+}
+
 enum config_file_io config_file_io(const struct config *c)
 {
 	struct str text = config_str(c, CONFIG_SLUICE_FILE_IO);

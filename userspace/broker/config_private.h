@@ -85,6 +85,7 @@ struct config {
 	struct config_ip_limits ip_limits;
 	struct config_voters voters;
 	struct config_voters bootstrap_servers;
+	struct config_voter metrics_listener;
 	bool is_broker;
 	bool is_controller;
 };
@@ -126,6 +127,7 @@ void config_derive(struct config_complaints *to);
 bool config_derive_voters(struct config_complaints *to);
 bool config_derive_listeners(struct config_complaints *to);
 bool config_derive_ip_limits(struct config_complaints *to);
+bool config_derive_metrics_listener(struct config_complaints *to);
 
 /* What must fit together (KafkaConfig.validateValues). */
 void config_check_values(struct config_complaints *to);

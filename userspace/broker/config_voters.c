@@ -206,6 +206,23 @@ bool config_derive_ip_limits(struct config_complaints *to)
 	return true;
 }
 
+bool config_derive_metrics_listener(struct config_complaints *to)
+{
+	static const char key[] = "sluice.metrics.listener";
+	struct str text = config_trim(config_str(to->c, CONFIG_SLUICE_METRICS_LISTENER));
+	struct config_voter *ret = &to->c->metrics_listener;
+	int64_t port;
+
+	if (!text.size)
+		return true;
+	if (!config_split_host(text, &ret->host, &port) || port < 0 || port > UINT16_MAX) {
+		config_complain(to, key, "%s: %.*s is not like host:port", key, STR_ARG(text));
+		return false;
+	}
+	ret->port = (uint16_t)port;
+	return true;
+}
+
 /* ---- all of it ---- */
 
 void config_derive(struct config_complaints *to)
@@ -217,6 +234,6 @@ void config_derive(struct config_complaints *to)
 	c->is_controller = config_value_has(roles, STR("controller"));
 	c->log_dirs = config_items(c, config_is_null(c, CONFIG_LOG_DIRS) ? CONFIG_LOG_DIR
 	                                                                 : CONFIG_LOG_DIRS);
-	if (config_derive_voters(to) && config_derive_listeners(to))
-		(void)config_derive_ip_limits(to); /* has complained */
+	if (config_derive_voters(to) && config_derive_listeners(to) && config_derive_ip_limits(to))
+		(void)config_derive_metrics_listener(to); /* has complained */
 }

@@ -6,6 +6,7 @@
 #include "broker/conn.h"
 #include "broker/diag.h"
 #include "broker/limits.h"
+#include "broker/metrics.h"
 
 /* ---- a server, its listeners, what each reactor has of it ---- */
 
@@ -35,7 +36,7 @@ struct shard {
 	uint32_t alive; /* connections that are not freed yet */
 	_Atomic(uint32_t) open;
 	_Atomic(uint32_t) calls;
-	_Atomic(uint64_t) counter[SHARD_COUNTERS];
+	struct counter counter[SHARD_COUNTERS];
 	struct mail drain;
 	struct mail force;
 	bool is_stopping;
@@ -68,7 +69,7 @@ struct conn_server {
 
 static inline void shard_count(struct shard *s, enum shard_counter which)
 {
-	atomic_fetch_add_explicit(&s->counter[which], 1, memory_order_relaxed);
+	counter_add(&s->counter[which], 1);
 }
 /* After a connection or a call ended: is this reactor done, too? */
 void shard_look(struct shard *s);
@@ -109,6 +110,7 @@ struct conn {
 	bool is_posted;
 	struct mail again;
 	struct timer timer;
+	uint64_t sent_ns; /* when bytes were last given to the kernel */
 	uint64_t progress_ms;
 	uint64_t grew_ms; /* the large frame */
 };

@@ -178,7 +178,7 @@ struct conn_counters conn_server_counters(const struct conn_server *server)
 		uint64_t n[SHARD_COUNTERS];
 
 		for (int k = 0; k < SHARD_COUNTERS; k++)
-			n[k] = atomic_load_explicit(&s->counter[k], memory_order_relaxed);
+			n[k] = counter_read(&s->counter[k]);
 		sum.accepted += n[SHARD_ACCEPTED];
 		sum.refused += n[SHARD_REFUSED];
 		sum.broken += n[SHARD_BROKEN];

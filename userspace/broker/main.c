@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/diag.h"
+#include "broker/metrics.h"
 #include "io/file.h"
 #include "io/reactor.h"
 
@@ -28,6 +29,7 @@ static const char help[] =
 	"  --override KEY=VALUE   stronger than the file\n"
 	"  --check-config         says what the configuration means, starts nothing\n"
 	"  --document-config      prints docs/config.md\n"
+	"  --document-metrics     prints docs/metrics.md\n"
 	"  --verbose              says more\n"
 	"  --help, --version\n";
 
@@ -224,8 +226,9 @@ int main(int argc, char **argv)
 			puts("sluiced " SLUICE_VERSION);
 			return EXIT_OK;
 		}
-		if (!strcmp(argv[i], "--document-config")) {
-			config_document(&text);
+		if (!strcmp(argv[i], "--document-config") ||
+		    !strcmp(argv[i], "--document-metrics")) {
+			(argv[i][11] == 'c' ? config_document : metrics_document)(&text);
 			fwrite(text.data, 1, text.size, stdout);
 			buf_fini(&text);
 			return EXIT_OK;

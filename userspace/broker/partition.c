@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/fetch_wait.h"
+#include "broker/metrics.h"
 #include "partitions_private.h"
 #include "wire/errors.h"
 
@@ -25,6 +26,7 @@ static void free_partition(struct rcu_head *head)
 		p->attached->free(p->attached);
 	free_facts(&facts->rcu);
 	object_put(&p->settings->object);
+	object_put(p->meter ? &p->meter->object : NULL);
 	mem_free(p->name);
 	mem_free((char *)(uintptr_t)p->topic.data);
 	mem_free(p);
@@ -191,10 +193,22 @@ static void move_high_watermark(struct partition *p, struct log_mark end)
 
 /* ---- appends ---- */
 
+static void count(const struct partition_append *a)
+{
+	bool is_new = !a->log.duplicate;
+
+	if (a->log.error)
+		metrics_refused(a->part->meter, a->log.error, a->log.size);
+	else
+		metrics_appended(a->part->meter, is_new ? a->log.size : 0,
+		                 is_new ? (uint64_t)a->log.record_count : 0);
+}
+
 static void finish(struct partition_append *a)
 {
 	struct partition *p = a->part;
 
+	count(a);
 	a->done(a);
 	partition_put(p);
 }

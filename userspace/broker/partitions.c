@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "broker/config_describe.h"
 #include "broker/diag.h"
+#include "broker/metrics.h"
 #include "partitions_private.h"
 #include "wire/errors.h"
 
@@ -32,6 +33,7 @@ static void free_topic(struct object *object)
 	for (uint32_t i = 0; i < t->count; i++)
 		partition_put(t->part[i]);
 	object_put(&t->settings->object);
+	object_put(&t->meter->object);
 	mem_free(t);
 }
 
@@ -46,6 +48,9 @@ static struct topic_parts *topic_copy(const struct topic_parts *old, struct uuid
 	t->count = count;
 	object_get(&settings->object);
 	t->settings = settings;
+	t->meter = old ? old->meter : topic_meter_new();
+	if (old)
+		object_get(&t->meter->object);
 	for (uint32_t i = 0; old && i < old->count && i < count; i++)
 		t->part[i] = old->part[i] ? partition_get(old->part[i]) : NULL;
 	return t;
@@ -192,6 +197,8 @@ static void make(struct edit *e, const struct image_partition *image)
 	                   : partitions_choose_home(
 				     p, image_partition_directory(image, p->options.node_id));
 	part->is_new = !found;
+	part->meter = e->parts->meter;
+	object_get(&part->meter->object);
 	atomic_fetch_add_explicit(&part->home->log_count, 1, memory_order_relaxed);
 	if (found)
 		atomic_fetch_add(&part->home->unopened, 1);

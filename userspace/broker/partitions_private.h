@@ -77,6 +77,7 @@ struct topic_parts {
 	struct object object; /* holds a reference on each partition */
 	struct uuid id;
 	struct topic_settings *settings;
+	struct topic_meter *meter;
 	uint32_t count; /* partitions by index; NULL: not here */
 	struct partition *part[];
 };

@@ -190,6 +190,17 @@ void group_shard_counts(const struct group_shard *s, uint32_t ret[GROUP_STATES])
 	memcpy(ret, s->count, sizeof(s->count));
 }
 
+void group_shard_members(const struct group_shard *s,
+                         void (*each)(void *arg, struct str group, uint32_t members), void *arg)
+{
+	list_each(pos, &s->order)
+	{
+		const struct group *g = list_entry(pos, struct group, link);
+
+		each(arg, g->id, (uint32_t)g->member_by_id.count);
+	}
+}
+
 size_t group_shard_record_count(const struct group_shard *s)
 {
 	return s->record_count;

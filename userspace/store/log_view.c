@@ -209,6 +209,11 @@ uint64_t log_size(const struct log *log)
 	return size;
 }
 
+uint32_t log_segment_count(const struct log *log)
+{
+	return log_view(log)->count;
+}
+
 bool log_view_has_aborted(const struct log_view *view)
 {
 	for (uint32_t i = 0; i < view->count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From what was found to the response (kafka.server.KafkaApis.handleFetchRequest, FetchContext). */
+#include "broker/metrics.h"
 #include "fetch.h"
 
 struct answer {
@@ -126,6 +127,8 @@ static bool add_partition(struct answer *a, struct fetch_item *item)
 		.snapshot_id = { -1, -1 },
 		.preferred_read_replica = -1,
 	};
+	metrics_error(f->call->api, item->error);
+	metrics_fetched(item->part ? item->part->meter : NULL, item->error, item->size);
 	if (item->is_diverged)
 		p->diverging_epoch =
 			(struct fetch_response_epoch_end_offset){ item->epoch_end.epoch,

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "broker/limits.h"
+#include "broker/metrics.h"
 
 /*
  * Session ids are split among the reactors, so that an id says whose it is: to close a session of
@@ -35,6 +36,8 @@ static void forget(void *arg, struct fetch_partition *part)
 static void ended(void *arg, struct fetch_session *session)
 {
 	(void)arg;
+	if (reactor_self() != REACTOR_NONE)
+		counter_add(&metrics_here()->fetch_sessions_ended, 1);
 	fetch_wait_put(session->user);
 }
 
@@ -160,12 +163,15 @@ static int32_t new_id(const struct fetchers *f, const struct fetch_sessions *ses
 void fetch_make_session(struct fetch *f)
 {
 	const struct fetchers *fetchers = f->call->broker->fetchers;
+	uint64_t evicted = f->sessions->evicted_count;
 	struct fetch_session *session =
 		fetch_session_new(f->sessions, new_id(fetchers, f->sessions), f->uses_topic_ids,
 	                          f->item_count, mono_ms());
 
+	counter_add(&metrics_here()->fetch_evictions, f->sessions->evicted_count - evicted);
 	if (!session)
 		return;
+	counter_add(&metrics_here()->fetch_sessions_made, 1);
 	session->in_use = true;
 	session->removals = partitions_removals(f->call->broker->partitions);
 	session->user = fetch_wait_new(fetch_woken, f);

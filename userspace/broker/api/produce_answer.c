@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/metrics.h"
 #include "produce.h"
 
 /* The response, out of what the entries and their parts say. */
@@ -126,6 +127,7 @@ static void tell_partition(struct answer *a, uint32_t i,
 		tell_append(e->part, ret);
 	else if (e->refusal)
 		tell_refusal(a, e->refusal, ret);
+	metrics_error(p->call->api, ret->error_code);
 	if (ret->error_code == WIRE_NOT_LEADER_OR_FOLLOWER && p->call->version >= 10)
 		tell_leader(a, &p->targets.topic[target->topic], target->index,
 		            &ret->current_leader);

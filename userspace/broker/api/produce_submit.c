@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
+#include "broker/metrics.h"
 #include "produce.h"
 
 enum {
@@ -122,9 +123,11 @@ static struct validate_rules rules_of(const struct produce *p, const struct part
 }
 
 static void refuse_batch(struct produce *p, struct produce_entry *e,
-                         const struct validate_result *result, int64_t log_start_offset)
+                         const struct validate_result *result, struct partition *partition)
 {
-	produce_refuse(p, e, result->error, result->message, log_start_offset);
+	metrics_refused(partition->meter, result->error, e->records.size);
+	produce_refuse(p, e, result->error, result->message,
+	               log_start_of(partition, result->tells_log_start));
 	if (!e->refusal)
 		return;
 	e->refusal->record_error = result->record_error;
@@ -156,10 +159,12 @@ static bool append(struct produce *p, struct produce_entry *e, const struct vali
 	log->origin = LOG_CLIENT;
 	log->append_time_ms = result->rewrite == VALIDATE_PATCH_TIME ? now_ms : -1;
 	log->now_ms = now_ms;
-	if (result->rewrite == VALIDATE_REBUILT)
+	if (result->rewrite == VALIDATE_REBUILT) {
 		log->data = part->rebuilt.data;
-	else if (result->rewrite == VALIDATE_PATCH_MAX)
+		counter_add(&metrics_here()->rebuilt, 1);
+	} else if (result->rewrite == VALIDATE_PATCH_MAX) {
 		batch_patch_max_timestamp(log->data, log->size, result->max_timestamp);
+	}
 	partition_append(partition, &part->append);
 	return true;
 }
@@ -206,7 +211,7 @@ static void on_validated(struct validation *v)
 		appends = append(p, e, &v->rules, &v->result, v->now_ms, &v->rebuilt, partition);
 	} else {
 		keep_texts(&p->call->arena, &v->result);
-		refuse_batch(p, e, &v->result, log_start_of(partition, v->result.tells_log_start));
+		refuse_batch(p, e, &v->result, partition);
 	}
 	validation_fini(v);
 	mem_free(heavy);
@@ -245,7 +250,7 @@ static bool submit_batch(struct produce *p, struct produce_entry *e, struct part
 	if (result.outcome == VALIDATE_OK) {
 		goes_on = append(p, e, &rules, &result, now_ms, &rebuilt, partition);
 	} else if (result.outcome == VALIDATE_REFUSED) {
-		refuse_batch(p, e, &result, log_start_of(partition, result.tells_log_start));
+		refuse_batch(p, e, &result, partition);
 	} else {
 		/* The partition may go meanwhile. */
 		rules.topic = arena_str(&p->call->arena, partition->topic);
@@ -287,6 +292,7 @@ static bool submit_entry(struct produce *p, struct produce_entry *e)
 		e->error = WIRE_INVALID_TOPIC_EXCEPTION;
 	else if (find_leader(p, e, &partition))
 		return submit_batch(p, e, partition);
+	metrics_refused(NULL, e->error, 0);
 	return false;
 }
 
