@@ -21,7 +21,7 @@ count() { [ "$(wc -l <"$dir/out")" = "$1" ] || die "$(wc -l <"$dir/out") lines, 
 
 status 0 "--help" '' sluice --help
 expect '^  sluice topic create'
-for command in topic produce consume log storage; do
+for command in topic produce consume group config cluster log storage; do
 	status 0 "$command --help" '' sluice $command --help
 	expect "^sluice $command: "
 done
@@ -61,7 +61,7 @@ topics() {
 	expect_not nothere
 	check "delete" sluice topic delete -- -dash
 	expect '^deleted -dash$'
-	status 1 "delete what is not there" 'nothere: .*[Uu]nknown topic' sluice topic delete nothere
+	status 1 "delete what is not there" 'nothere: .*UNKNOWN_TOPIC_OR_PARTITION from broker 1 at .* to DeleteTopics' sluice topic delete nothere
 }
 
 # same_in_out NAME produce-options...: 1000 lines in, the same 1000 out

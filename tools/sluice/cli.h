@@ -65,6 +65,8 @@ rd_kafka_t *cli_client(struct cli *cli, rd_kafka_type_t type, rd_kafka_conf_t *c
 void cli_conf(rd_kafka_conf_t *conf, const char *key, const char *value);
 /* Ends the program with what is known of the trouble and what can be done. */
 void cli_fail_with(rd_kafka_resp_err_t err, const char *what) __attribute__((noreturn));
+/* Nobody listens there. */
+void cli_fail_refused(const char *to) __attribute__((noreturn));
 /* What was last wrong with a connection; "" when nothing was. */
 const char *cli_trouble(void);
 enum { CLI_TIMEOUT_MS = 15000 };
@@ -74,12 +76,18 @@ enum { CLI_TIMEOUT_MS = 15000 };
 int cmd_topic(struct cli *cli);
 int cmd_produce(struct cli *cli);
 int cmd_consume(struct cli *cli);
+int cmd_group(struct cli *cli);
+int cmd_config(struct cli *cli);
+int cmd_cluster(struct cli *cli);
 int cmd_log(struct cli *cli);
 int cmd_storage(struct cli *cli);
 
 extern const char topic_help[];
 extern const char produce_help[];
 extern const char consume_help[];
+extern const char group_help[];
+extern const char config_help[];
+extern const char cluster_help[];
 extern const char log_help[];
 extern const char storage_help[];
 

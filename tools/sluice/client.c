@@ -45,6 +45,13 @@ static bool is_local(const char *address)
 	       !strncmp(address, "[::1]", 5);
 }
 
+void cli_fail_refused(const char *to)
+{
+	cli_fail("%s: connection refused: %s", to,
+	         is_local(to) ? "is sluiced running? try `make run`"
+	                      : "is a broker listening there?");
+}
+
 static void fail_connecting(const struct cli *cli)
 {
 	const char *to = cli->bootstrap;
@@ -52,9 +59,7 @@ static void fail_connecting(const struct cli *cli)
 	if (trouble.err == RD_KAFKA_RESP_ERR__RESOLVE)
 		cli_fail("%s: the name has no address; is --bootstrap-server right?", to);
 	if (strstr(trouble.reason, "Connection refused"))
-		cli_fail("%s: connection refused: %s", to,
-		         is_local(to) ? "is sluiced running? try `make run`"
-		                      : "is a broker listening there?");
+		cli_fail_refused(to);
 	if (trouble.reason[0])
 		cli_fail("%s", trouble.reason);
 	cli_fail("%s: no answer in %d s: is it a Kafka listener, without TLS and SASL?", to,

@@ -8,9 +8,12 @@
 static const char help[] =
 	"sluice: topics and records of a Kafka cluster, files of a broker\n"
 	"\n"
-	"  sluice topic create|list|describe|delete\n"
+	"  sluice topic create|list|describe|alter|add-partitions|trim|delete\n"
 	"  sluice produce TOPIC            records from standard input\n"
-	"  sluice consume TOPIC            records to standard output\n"
+	"  sluice consume TOPIC            records to standard output, alone or in a group\n"
+	"  sluice group list|describe|reset|delete\n"
+	"  sluice config get|set|unset|list\n"
+	"  sluice cluster info             brokers, quorum, features\n"
 	"  sluice log dump FILE...         batches, records, index entries, checkpoints\n"
 	"  sluice storage random-uuid|format|info\n"
 	"\n"
@@ -23,7 +26,8 @@ static const char help[] =
 static const struct cli_command command[] = {
 	{ "topic", cmd_topic, topic_help },       { "produce", cmd_produce, produce_help },
 	{ "consume", cmd_consume, consume_help }, { "log", cmd_log, log_help },
-	{ "storage", cmd_storage, storage_help },
+	{ "storage", cmd_storage, storage_help }, { "group", cmd_group, group_help },
+	{ "config", cmd_config, config_help },    { "cluster", cmd_cluster, cluster_help },
 };
 enum { COMMANDS = sizeof(command) / sizeof(command[0]) };
 

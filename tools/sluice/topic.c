@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "topic.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/str.h"
-#include "cli.h"
-#include "topic.h"
+#include "config.h"
+#include "wire/create_partitions.h"
+#include "wire/create_topics.h"
+#include "wire/delete_topics.h"
 
 const char topic_help[] =
 	"sluice topic: what there is in a cluster\n"
@@ -17,128 +19,133 @@ const char topic_help[] =
 	"  sluice topic list [--internal] [--format json]\n"
 	"  sluice topic describe [NAME...] [--internal] [--format json]\n"
 	"      partitions, their leaders, replicas and offsets; configs of its own\n"
+	"  sluice topic alter NAME [--config KEY=VALUE]... [--delete-config KEY]... [--dry-run]\n"
+	"  sluice topic add-partitions NAME --to N [--dry-run]\n"
+	"      so many in all; keys of later records then go elsewhere than those of earlier ones\n"
+	"  sluice topic trim NAME --offset O [--partition N]... (--yes | --dry-run)\n"
+	"      removes the records before O: an offset, end (all of them), beginning, -N (all but\n"
+	"      the last N), @TIME (those before it) or +DURATION (those older, as in +7d)\n"
 	"  sluice topic delete NAME...\n"
 	"\n"
+	"TIME is in milliseconds since 1970 or like 2026-11-27T19:30:00Z, without Z local time.\n"
 	"Exit status 1: something was refused or is not there; standard error says what.\n";
 
-/* ---- admin requests: each a queue, an event, and a result a topic ---- */
-
-void admin_open(struct admin *a, rd_kafka_t *client, rd_kafka_admin_op_t op)
+static const char *wanted_name(struct cli *cli, const char *what)
 {
-	char error[256];
+	const char *name = cli_word(cli);
 
-	a->client = client;
-	a->queue = rd_kafka_queue_new(client);
-	a->options = rd_kafka_AdminOptions_new(client, op);
-	if (rd_kafka_AdminOptions_set_request_timeout(a->options, CLI_TIMEOUT_MS, error,
-	                                              sizeof(error)))
-		cli_fail("%s", error);
-	/* How long the controller may take; not every request has such a time. */
-	(void)rd_kafka_AdminOptions_set_operation_timeout(a->options, CLI_TIMEOUT_MS, error,
-	                                                  sizeof(error));
+	if (!name)
+		cli_usage("topic %s: a name is wanted", what);
+	cli_done(cli);
+	return name;
 }
 
-rd_kafka_event_t *admin_wait(struct admin *a)
+static int say_result(struct kafka *k, const char *done, struct str name, int16_t error,
+                      struct str message)
 {
-	rd_kafka_event_t *event = rd_kafka_queue_poll(a->queue, CLI_TIMEOUT_MS + 5000);
+	char *text = str_dup(name);
 
-	if (!event)
-		cli_fail("no answer in %d s%s%s", CLI_TIMEOUT_MS / 1000 + 5,
-		         *cli_trouble() ? ": " : "", cli_trouble());
-	return event;
-}
-
-void admin_close(struct admin *a)
-{
-	rd_kafka_AdminOptions_destroy(a->options);
-	rd_kafka_queue_destroy(a->queue);
-}
-
-static void check_event(rd_kafka_event_t *event)
-{
-	if (rd_kafka_event_error(event))
-		cli_fail("%s%s%s", rd_kafka_event_error_string(event), *cli_trouble() ? ": " : "",
-		         cli_trouble());
-}
-
-static int report(const rd_kafka_topic_result_t **result, size_t count, const char *done)
-{
-	int status = EXIT_OK;
-
-	for (size_t i = 0; i < count; i++) {
-		const char *name = rd_kafka_topic_result_name(result[i]);
-
-		if (!rd_kafka_topic_result_error(result[i])) {
-			printf("%s %s\n", done, name);
-			continue;
-		}
-		cli_say("%s: %s", name, rd_kafka_topic_result_error_string(result[i]));
-		status = EXIT_FAILED;
-	}
-	return status;
+	if (error)
+		kafka_say(k, text, error, message);
+	else
+		printf("%s %s\n", done, text);
+	mem_free(text);
+	return error ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---- create ---- */
 
-static void add_config(rd_kafka_NewTopic_t *topic, const char *text)
-{
-	const char *equals = strchr(text, '=');
-	char *key;
-
-	if (!equals || equals == text)
-		cli_usage("--config %s: KEY=VALUE is wanted", text);
-	key = str_dup((struct str){ text, (uint32_t)(equals - text) });
-	if (rd_kafka_NewTopic_set_config(topic, key, equals + 1))
-		cli_usage("--config %s: not understood", text);
-	mem_free(key);
-}
-
-static rd_kafka_NewTopic_t *parse_topic(struct cli *cli)
+static int topic_create(struct cli *cli)
 {
 	long partitions = cli_number(cli, "--partitions", -1, 1, 1000000);
 	long replicas = cli_number(cli, "--replication-factor", -1, 1, 32767);
-	const char **config = mem_array((size_t)cli->argc + 1, sizeof(*config));
-	size_t config_count = 0;
-	rd_kafka_NewTopic_t *topic;
-	const char *name;
-	char error[256];
+	const char **config = config_options(cli, "--config");
+	struct create_topics_request_creatable_topic topic = {
+		.num_partitions = (int32_t)partitions,
+		.replication_factor = (int16_t)replicas,
+	};
+	struct create_topics_request r = { .topics = &topic,
+		                           .topics_count = 1,
+		                           .timeout_ms = CLI_TIMEOUT_MS };
+	const struct create_topics_response *answer;
+	struct kafka k;
+	int status = EXIT_OK;
 
-	while ((config[config_count] = cli_option(cli, "--config")))
-		config_count++;
-	name = cli_word(cli);
-	if (!name)
-		cli_usage("topic create: a name is wanted");
-	cli_done(cli);
-	topic = rd_kafka_NewTopic_new(name, (int)partitions, (int)replicas, error, sizeof(error));
-	if (!topic)
-		cli_usage("%s", error);
-	for (size_t i = 0; i < config_count; i++)
-		add_config(topic, config[i]);
+	topic.name = str_of(wanted_name(cli, "create"));
+	while (config[topic.configs_count])
+		topic.configs_count++;
+	topic.configs = mem_array(topic.configs_count + 1, sizeof(*topic.configs));
+	for (uint32_t i = 0; i < topic.configs_count; i++) {
+		topic.configs[i].name = config_key("--config", config[i]);
+		topic.configs[i].value = str_of(config[i] + topic.configs[i].name.size + 1);
+	}
+	kafka_open(&k, cli);
+	answer = kafka_ask(&k, kafka_controller(&k), API_CREATE_TOPICS, &r);
+	for (uint32_t i = 0; i < answer->topics_count; i++)
+		status |= say_result(&k, "created", answer->topics[i].name,
+		                     answer->topics[i].error_code, answer->topics[i].error_message);
+	kafka_close(&k);
+	mem_free(topic.configs);
 	mem_free(config);
-	return topic;
+	return status;
 }
 
-static int topic_create(struct cli *cli)
+/* ---- alter ---- */
+
+static int topic_alter(struct cli *cli)
 {
-	rd_kafka_NewTopic_t *topic = parse_topic(cli);
-	rd_kafka_t *client = cli_client(cli, RD_KAFKA_PRODUCER, NULL);
-	struct admin a;
-	rd_kafka_event_t *event;
-	const rd_kafka_topic_result_t **result;
-	size_t count;
+	struct config_change change = { config_options(cli, "--config"),
+		                        config_options(cli, "--delete-config"),
+		                        cli_flag(cli, "--dry-run") };
+	const char *name = wanted_name(cli, "alter");
+	struct kafka k;
 	int status;
 
-	admin_open(&a, client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-	rd_kafka_CreateTopics(client, &topic, 1, a.options, a.queue);
-	event = admin_wait(&a);
-	check_event(event);
-	result = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event),
-	                                             &count);
-	status = report(result, count, "created");
-	rd_kafka_event_destroy(event);
-	rd_kafka_NewTopic_destroy(topic);
-	admin_close(&a);
-	rd_kafka_destroy(client);
+	if (!*change.set && !*change.unset)
+		cli_usage("topic alter: --config KEY=VALUE or --delete-config KEY is wanted");
+	for (size_t i = 0; change.set[i]; i++)
+		(void)config_key("--config", change.set[i]);
+	kafka_open(&k, cli);
+	status = config_alter(&k, (struct config_of){ CONFIG_TOPIC, name }, &change);
+	if (!status)
+		printf("%s %s\n", change.dry_run ? "would alter" : "altered", name);
+	kafka_close(&k);
+	mem_free(change.set);
+	mem_free(change.unset);
+	return status;
+}
+
+/* ---- add-partitions ---- */
+
+static int topic_add_partitions(struct cli *cli)
+{
+	long to = cli_number(cli, "--to", 0, 1, 1000000);
+	bool dry_run = cli_flag(cli, "--dry-run");
+	const char *name = wanted_name(cli, "add-partitions");
+	struct create_partitions_request_topic topic = { .name = str_of(name),
+		                                         .count = (int32_t)to };
+	struct create_partitions_request r = { .topics = &topic,
+		                               .topics_count = 1,
+		                               .timeout_ms = CLI_TIMEOUT_MS,
+		                               .validate_only = dry_run };
+	const struct create_partitions_response *answer;
+	const struct metadata_response_response_topic *before;
+	char done[80];
+	struct kafka k;
+	int status = EXIT_OK;
+
+	if (!to)
+		cli_usage("topic add-partitions: --to N is wanted, so many in all");
+	kafka_open(&k, cli);
+	before = kafka_topic(&k, name);
+	snprintf(done, sizeof(done), "%s from %u to %ld partitions:", dry_run ? "would go" : "went",
+	         before->partitions_count, to);
+	answer = kafka_ask(&k, kafka_controller(&k), API_CREATE_PARTITIONS, &r);
+	for (uint32_t i = 0; i < answer->results_count; i++)
+		status |=
+			say_result(&k, done, answer->results[i].name, answer->results[i].error_code,
+		                   answer->results[i].error_message);
+	kafka_close(&k);
 	return status;
 }
 
@@ -146,33 +153,35 @@ static int topic_create(struct cli *cli)
 
 static int topic_delete(struct cli *cli)
 {
-	rd_kafka_DeleteTopic_t **topic = mem_array((size_t)cli->argc + 1, sizeof(*topic));
-	size_t topic_count = 0;
-	struct admin a;
+	size_t room = (size_t)cli->argc + 1;
+	struct delete_topics_request r = { .timeout_ms = CLI_TIMEOUT_MS };
+	const struct delete_topics_response *answer;
 	const char *name;
-	rd_kafka_t *client;
-	rd_kafka_event_t *event;
-	const rd_kafka_topic_result_t **result;
-	size_t count;
-	int status;
+	struct kafka k;
+	int status = EXIT_OK;
 
-	while ((name = cli_word(cli)))
-		topic[topic_count++] = rd_kafka_DeleteTopic_new(name);
-	if (!topic_count)
+	r.topics = mem_array(room, sizeof(*r.topics));
+	r.topic_names = mem_array(room, sizeof(*r.topic_names));
+	while ((name = cli_word(cli))) {
+		r.topics[r.topics_count++].name = str_of(name);
+		r.topic_names[r.topic_names_count++] = str_of(name);
+	}
+	if (!r.topics_count)
 		cli_usage("topic delete: a name is wanted");
-	client = cli_client(cli, RD_KAFKA_PRODUCER, NULL);
-	admin_open(&a, client, RD_KAFKA_ADMIN_OP_DELETETOPICS);
-	rd_kafka_DeleteTopics(client, topic, topic_count, a.options, a.queue);
-	rd_kafka_DeleteTopic_destroy_array(topic, topic_count);
-	mem_free(topic);
-	event = admin_wait(&a);
-	check_event(event);
-	result = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event),
-	                                             &count);
-	status = report(result, count, "deleted");
-	rd_kafka_event_destroy(event);
-	admin_close(&a);
-	rd_kafka_destroy(client);
+	kafka_open(&k, cli);
+	/* Which of the two is on the wire depends on the version. */
+	if (kafka_max_version(&k, kafka_controller(&k), API_DELETE_TOPICS) < 6)
+		r.topics_count = 0;
+	else
+		r.topic_names_count = 0;
+	answer = kafka_ask(&k, kafka_controller(&k), API_DELETE_TOPICS, &r);
+	for (uint32_t i = 0; i < answer->responses_count; i++)
+		status |= say_result(&k, "deleted", answer->responses[i].name,
+		                     answer->responses[i].error_code,
+		                     answer->responses[i].error_message);
+	kafka_close(&k);
+	mem_free(r.topics);
+	mem_free(r.topic_names);
 	return status;
 }
 
@@ -182,6 +191,9 @@ int cmd_topic(struct cli *cli)
 		{ "create", topic_create, NULL },
 		{ "list", topic_list, NULL },
 		{ "describe", topic_describe, NULL },
+		{ "alter", topic_alter, NULL },
+		{ "add-partitions", topic_add_partitions, NULL },
+		{ "trim", topic_trim, NULL },
 		{ "delete", topic_delete, NULL },
 	};
 
