@@ -19,6 +19,8 @@ struct config_admin {
 	const struct image *image;
 	int32_t node_id;
 	struct arena *arena; /* reached limits are WIRE_UNKNOWN_SERVER_ERROR of a resource */
+	/* The controller's listener: only loggers are judged, the rest goes on as it is. */
+	bool is_controller;
 };
 
 void config_admin_describe(const struct config_admin *a,

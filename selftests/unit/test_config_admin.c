@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/config_admin.h"
+#include "broker/diag.h"
 #include "config_fixture.h"
 #include "core/config_list.h"
 #include "core/metadata_record.h"
@@ -41,7 +42,7 @@ static void world_open(struct world *w, const char *file)
 	topic.topic_id.byte[0] = 1;
 	arena_init(&w->arena, SIZE_MAX / 2);
 	apply(w, METADATA_TOPIC, &topic);
-	w->admin = (struct config_admin){ w->config, w->image, 1, &w->arena };
+	w->admin = (struct config_admin){ w->config, w->image, 1, &w->arena, false };
 }
 
 static void world_close(struct world *w)
@@ -144,7 +145,12 @@ static void keys_choose_what_is_described(void **state)
 	assert_int_equal(r->configs_count, 0);
 	r = describe(&w, IMAGE_RESOURCE_BROKER_LOGGER, "1", NULL);
 	assert_int_equal(r->error_code, WIRE_NONE);
-	assert_int_equal(r->configs_count, 0);
+	assert_int_equal(r->configs_count, diag_module_count());
+	r = describe(&w, IMAGE_RESOURCE_BROKER_LOGGER, "1", "conn");
+	assert_int_equal(r->configs_count, 1);
+	assert_str(r->configs[0].name, "conn");
+	assert_str(r->configs[0].value, "INFO");
+	assert_int_equal(r->configs[0].config_source, CONFIG_SOURCE_DYNAMIC_BROKER_LOGGER);
 	world_close(&w);
 }
 
@@ -249,6 +255,73 @@ static void what_the_controller_decides_is_forwarded(void **state)
 	altering(&w, IMAGE_RESOURCE_BROKER_LOGGER, "1", WIRE_INVALID_REQUEST,
 	         "APPEND operation is not allowed for the BROKER_LOGGER resource",
 	         { "kafka", "INFO", CONFIG_APPEND });
+	world_close(&w);
+}
+
+/* ---- levels of the log ---- */
+
+static uint32_t lines;
+
+static void count_line(const char *line, size_t size)
+{
+	(void)line;
+	(void)size;
+	lines++;
+}
+
+static uint32_t said_by(const char *who, enum diag_level level)
+{
+	lines = 0;
+	if (diag_may_show(level))
+		diag(level, who, "x");
+	return lines;
+}
+
+static void a_module_has_the_level_it_was_given(void **state)
+{
+	const int8_t logger = IMAGE_RESOURCE_BROKER_LOGGER;
+	struct world w;
+
+	(void)state;
+	world_open(&w, "");
+	diag_sink_set(count_line);
+	assert_int_equal(said_by("conn", DIAG_DEBUG), 0);
+	altering(&w, logger, "1", WIRE_NONE, NULL, { "conn", "DEBUG", CONFIG_SET },
+	         { "log", "FATAL", CONFIG_SET });
+	assert_int_equal(said_by("conn", DIAG_DEBUG), 1);
+	assert_int_equal(said_by("conn", DIAG_TRACE), 0);
+	assert_int_equal(said_by("log", DIAG_ERROR), 0);
+	assert_int_equal(said_by("group", DIAG_DEBUG), 0);
+	assert_int_equal(said_by("group", DIAG_INFO), 1);
+	assert_str(describe(&w, logger, "1", "conn")->configs[0].value, "DEBUG");
+	altering(&w, logger, "1", WIRE_NONE, NULL, { "conn", NULL, CONFIG_DELETE },
+	         { "log", NULL, CONFIG_DELETE }, { "root", "WARN", CONFIG_SET });
+	assert_int_equal(said_by("conn", DIAG_INFO), 0);
+	assert_int_equal(said_by("log", DIAG_WARN), 1);
+	assert_int_equal(said_by("somebody", DIAG_INFO), 0);
+	assert_str(describe(&w, logger, "1", "log")->configs[0].value, "WARN");
+	altering(&w, logger, "1", WIRE_NONE, NULL, { "root", "INFO", CONFIG_SET });
+	assert_false(diag_may_show(DIAG_DEBUG));
+	diag_sink_set(NULL);
+	world_close(&w);
+}
+
+/* One change that is wrong and none is made. */
+static void levels_are_changed_together_or_not_at_all(void **state)
+{
+	const int8_t logger = IMAGE_RESOURCE_BROKER_LOGGER;
+	struct world w;
+
+	(void)state;
+	world_open(&w, "");
+	altering(&w, logger, "1", WIRE_INVALID_CONFIG,
+	         "Cannot set the log level of log to LOUD as it is not a supported log level. "
+	         "Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
+	         { "conn", "DEBUG", CONFIG_SET }, { "log", "LOUD", CONFIG_SET });
+	altering(&w, logger, "1", WIRE_INVALID_REQUEST,
+	         "Removing the log level of the root logger is not allowed",
+	         { "conn", "DEBUG", CONFIG_SET }, { "root", NULL, CONFIG_DELETE });
+	assert_str(describe(&w, logger, "1", "conn")->configs[0].value, "INFO");
 	world_close(&w);
 }
 
@@ -456,6 +529,8 @@ int main(void)
 		cmocka_unit_test(keys_choose_what_is_described),
 		cmocka_unit_test(synonyms_and_documentation_come_when_asked_for),
 		cmocka_unit_test(what_the_controller_decides_is_forwarded),
+		cmocka_unit_test(a_module_has_the_level_it_was_given),
+		cmocka_unit_test(levels_are_changed_together_or_not_at_all),
 		cmocka_unit_test(a_brokers_changes_are_judged_as_a_whole),
 		cmocka_unit_test(a_request_of_many_is_answered_in_its_order),
 		cmocka_unit_test(the_old_request_is_the_whole_of_a_resource),

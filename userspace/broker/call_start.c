@@ -124,6 +124,16 @@ static void count(struct call *call, size_t size)
 	call->meter = meter;
 }
 
+static void trace(const struct conn *c, const struct call *call)
+{
+	char client[80];
+
+	if (diag_may_show(DIAG_TRACE))
+		diag_trace("call", "%s:%u: %s %d, %u bytes, client \"%s\"", c->peer.host,
+		           c->peer.port, call->api->name, call->version, call->frame_size,
+		           diag_escape(client, sizeof(client), call->client_id));
+}
+
 bool dispatch(struct conn *c, const uint8_t *data, size_t size, struct frame *frame)
 {
 	const struct api_handler *h = admit(c, data, size);
@@ -148,6 +158,7 @@ bool dispatch(struct conn *c, const uint8_t *data, size_t size, struct frame *fr
 	c->runs_produce = h->key == API_PRODUCE;
 	call->arena.limit = call->arena.used + LIMIT_ANSWER_ARENA_BYTES;
 	shard_count(c->shard, SHARD_REQUESTS);
+	trace(c, call);
 	h->run(call);
 	return true;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/config_admin.h"
 
+#include <stdlib.h>
+
+#include "broker/diag.h"
 #include "config_private.h"
 #include "core/topic_name.h"
 #include "wire/errors.h"
@@ -48,6 +51,29 @@ static struct outcome describe_topic(const struct config_admin *a, struct str na
 	                                   a->arena));
 }
 
+static int entry_order(const void *a, const void *b)
+{
+	return str_cmp(((const struct config_entry *)a)->name,
+	               ((const struct config_entry *)b)->name);
+}
+
+/* Our modules in the place of Kafka's loggers, with the levels that count. */
+static struct config_entries describe_loggers(struct arena *arena)
+{
+	uint32_t count = diag_module_count();
+	struct config_entry *entry = arena_array(arena, count, sizeof(*entry));
+
+	for (uint32_t i = 0; entry && i < count; i++)
+		entry[i] = (struct config_entry){
+			.name = str_of(diag_module_name(i)),
+			.value = str_of(diag_level_name(diag_module_level(i))),
+			.source = CONFIG_SOURCE_DYNAMIC_BROKER_LOGGER,
+		};
+	if (entry)
+		qsort(entry, count, sizeof(*entry), entry_order);
+	return (struct config_entries){ entry, count };
+}
+
 static struct outcome describe_broker(const struct config_admin *a, struct str name, bool loggers)
 {
 	int64_t id;
@@ -62,8 +88,8 @@ static struct outcome describe_broker(const struct config_admin *a, struct str n
 		return invalid(arena_printf(
 			a->arena, "Unexpected broker id, expected %d%s but received %.*s",
 			a->node_id, loggers ? "" : " or empty string,", STR_ARG(name)));
-	/* There are no loggers by name here, so none have levels. */
-	return loggers ? (struct outcome){ 0 } : found(config_describe_broker(a->config, a->arena));
+	return found(loggers ? describe_loggers(a->arena)
+	                     : config_describe_broker(a->config, a->arena));
 }
 
 static struct outcome describe_resource(const struct config_admin *a, int8_t type, struct str name)
@@ -156,7 +182,10 @@ static bool fill_entries(const struct config_admin *a, const struct describe_con
 			.synonyms = WIRE_EMPTY,
 			.config_type = entry->type,
 		};
-		if (r->include_documentation)
+		/* Kafka says nothing about loggers, and says so unasked. */
+		if (entry->source == CONFIG_SOURCE_DYNAMIC_BROKER_LOGGER)
+			to->documentation = STR("");
+		else if (r->include_documentation)
 			to->documentation = entry->doc;
 		if (r->include_synonyms && !fill_synonyms(a->arena, entry, to))
 			return false;

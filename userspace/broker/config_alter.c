@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "broker/config_admin.h"
+#include "broker/diag.h"
 #include "config_private.h"
 #include "core/config_list.h"
 #include "wire/errors.h"
@@ -21,6 +22,7 @@ struct resource {
 	const struct alteration *change;
 	uint32_t change_count;
 	bool is_whole; /* the old request: what is not named goes */
+	bool validate_only;
 };
 
 static struct config_admin_verdict invalid(struct str message)
@@ -222,26 +224,62 @@ static struct config_admin_verdict check_node_id(const struct config_admin *a, s
 	                            a->node_id, STR_ARG(name)));
 }
 
-/* There are no loggers by name here, so none can get a level. */
-static struct config_admin_verdict check_logger(const struct config_admin *a,
-                                                const struct resource *r)
+/* RuntimeLoggerManager.validateLogLevelConfigs */
+static struct config_admin_verdict check_level(const struct config_admin *a,
+                                               const struct alteration *change)
 {
-	struct config_admin_verdict v = check_node_id(a, r->name, true);
-	const struct alteration *first = r->change;
+	enum diag_level level;
+	int module;
 
-	v.forwarded = false;
-	if (v.error || !r->change_count)
-		return v;
-	if (first->op == CONFIG_APPEND || first->op == CONFIG_SUBTRACT)
+	if (change->op == CONFIG_APPEND || change->op == CONFIG_SUBTRACT)
 		return invalid(arena_printf(
 			a->arena, "%s operation is not allowed for the BROKER_LOGGER resource",
-			first->op == CONFIG_APPEND ? "APPEND" : "SUBTRACT"));
-	if (first->op != CONFIG_SET && first->op != CONFIG_DELETE)
+			change->op == CONFIG_APPEND ? "APPEND" : "SUBTRACT"));
+	if (change->op != CONFIG_SET && change->op != CONFIG_DELETE)
 		return invalid(arena_printf(a->arena,
 		                            "Unknown operation type %d is not allowed for the "
 		                            "BROKER_LOGGER resource",
-		                            first->op));
-	return refuse(arena_printf(a->arena, "Logger %.*s does not exist!", STR_ARG(first->name)));
+		                            change->op));
+	module = diag_module_find(change->name);
+	if (module < 0)
+		return refuse(arena_printf(a->arena, "Logger %.*s does not exist!",
+		                           STR_ARG(change->name)));
+	if (change->op == CONFIG_SET && !diag_level_parse(change->value, &level))
+		return refuse(arena_printf(
+			a->arena,
+			"Cannot set the log level of %.*s to %.*s as it is not a supported log "
+			"level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
+			STR_ARG(change->name), STR_ARG(change->value)));
+	if (change->op == CONFIG_DELETE && !module)
+		return invalid(STR("Removing the log level of the root logger is not allowed"));
+	return (struct config_admin_verdict){ .error = WIRE_NONE };
+}
+
+/* Levels are this process's: nothing of them is written down, as in Kafka. */
+static void set_level(const struct alteration *change)
+{
+	uint32_t module = (uint32_t)diag_module_find(change->name);
+	enum diag_level level;
+
+	if (change->op == CONFIG_DELETE)
+		diag_module_unset(module);
+	else if (diag_level_parse(change->value, &level))
+		diag_module_set(module, level);
+	diag_warn("config", "the log level of %s is %s now", diag_module_name(module),
+	          diag_level_name(diag_module_level(module)));
+}
+
+static struct config_admin_verdict alter_loggers(const struct config_admin *a,
+                                                 const struct resource *r)
+{
+	struct config_admin_verdict v = check_node_id(a, r->name, true);
+
+	v.forwarded = false;
+	for (uint32_t i = 0; i < r->change_count && !v.error; i++)
+		v = check_level(a, &r->change[i]);
+	for (uint32_t i = 0; i < r->change_count && !v.error && !r->validate_only; i++)
+		set_level(&r->change[i]);
+	return v;
 }
 
 static struct config_admin_verdict check_resource(const struct config_admin *a,
@@ -250,6 +288,8 @@ static struct config_admin_verdict check_resource(const struct config_admin *a,
 	struct config_admin_verdict v = forwarded();
 	struct str nulls;
 
+	if (a->is_controller && r->type != IMAGE_RESOURCE_BROKER_LOGGER)
+		return v;
 	if (has_duplicates(a->arena, r))
 		return invalid(STR("Error due to duplicate config keys"));
 	nulls = null_names(a->arena, r);
@@ -258,7 +298,7 @@ static struct config_admin_verdict check_resource(const struct config_admin *a,
 	switch (r->type) {
 	case IMAGE_RESOURCE_BROKER_LOGGER:
 		if (!r->is_whole)
-			return check_logger(a, r);
+			return alter_loggers(a, r);
 		break;
 	case IMAGE_RESOURCE_BROKER:
 		if (r->name.size)
@@ -307,7 +347,8 @@ static const struct config_admin_verdict TWICE = {
 
 static struct config_admin_verdict
 judge_incremental(const struct config_admin *a,
-                  const struct incremental_alter_configs_request_alter_configs_resource *r)
+                  const struct incremental_alter_configs_request_alter_configs_resource *r,
+                  bool validate_only)
 {
 	struct alteration *change = arena_array(a->arena, r->configs_count, sizeof(*change));
 
@@ -317,7 +358,7 @@ judge_incremental(const struct config_admin *a,
 		change[i] = (struct alteration){ r->configs[i].name, r->configs[i].value,
 			                         r->configs[i].config_operation };
 	return check_resource(a, &(struct resource){ r->resource_type, r->resource_name, change,
-	                                             r->configs_count, false });
+	                                             r->configs_count, false, validate_only });
 }
 
 struct config_admin_verdict *
@@ -341,7 +382,8 @@ config_admin_incremental(const struct config_admin *a,
 	for (uint32_t i = 0; i < count; i++) {
 		verdict[i] = count_of(&map, a->arena, request->resources[i].resource_type,
 		                      request->resources[i].resource_name) == 1
-		                     ? judge_incremental(a, &request->resources[i])
+		                     ? judge_incremental(a, &request->resources[i],
+		                                         request->validate_only)
 		                     : TWICE;
 		if (verdict[i].forwarded)
 			forward->resources[forward->resources_count++] = request->resources[i];
@@ -411,7 +453,7 @@ static struct config_admin_verdict judge_alter(const struct config_admin *a,
 		change[i] =
 			(struct alteration){ r->configs[i].name, r->configs[i].value, CONFIG_SET };
 	return check_resource(a, &(struct resource){ r->resource_type, r->resource_name, change,
-	                                             r->configs_count, true });
+	                                             r->configs_count, true, false });
 }
 
 struct config_admin_verdict *config_admin_alter(const struct config_admin *a,

@@ -46,6 +46,7 @@ void conn_end(struct conn *c)
 	if (c->is_dead)
 		return;
 	c->is_dead = true;
+	diag_debug("conn", "%s:%u: disconnected", c->peer.host, c->peer.port);
 	sock_close(c->sock);
 	timer_disarm(&c->timer);
 	let_go_input(c);
@@ -511,5 +512,7 @@ struct sock_owner *conn_start(struct conn_listener *listener, struct sock *sock)
 	timer_init(&c->timer, on_timer);
 	if (server->limits.idle_ms)
 		timer_arm(&c->timer, c->progress_ms + server->limits.idle_ms);
+	diag_debug("conn", "%s:%u: connected to %.*s", peer.host, peer.port,
+	           STR_ARG(listener->call.name));
 	return &c->owner;
 }

@@ -10,6 +10,7 @@ struct config_admin admin_config(struct call *call)
 		.image = image,
 		.node_id = call->broker->node_id,
 		.arena = &call->arena,
+		.is_controller = call->listener->is_controller,
 	};
 }
 
@@ -33,14 +34,22 @@ static void reply_incremental(struct call *call, const void *answer)
 	call_reply(call, &response);
 }
 
+static bool has_loggers(const struct incremental_alter_configs_request *r)
+{
+	for (uint32_t i = 0; i < r->resources_count; i++)
+		if (r->resources[i].resource_type == IMAGE_RESOURCE_BROKER_LOGGER)
+			return true;
+	return false;
+}
+
 void api_incremental_alter_configs(struct call *call)
 {
 	struct config_admin admin = admin_config(call);
 	struct incremental_alter_configs_request *forward =
 		arena_zalloc(&call->arena, sizeof(*forward));
 
-	/* The controller's own listener checks nothing of a broker's. */
-	if (call->listener->is_controller) {
+	/* The controller's own listener checks nothing of a broker's but its loggers. */
+	if (call->listener->is_controller && !has_loggers(call->request)) {
 		admin_forward(call, NULL, NULL);
 		return;
 	}
