@@ -20,7 +20,8 @@ enum {
 	LIMIT_ANSWER_ARENA_BYTES = 512 << 20, /* arena while answering */
 	LIMIT_SLICE_COPY_BYTES = 8 * 1024,    /* smaller slices of files are gathered in memory */
 	LIMIT_UNSENT_BYTES = 64 * 1024,       /* of answers: with more no request is begun */
-	LIMIT_SEND_TURN_BYTES = 1024 * 1024,  /* of a connection in one go */
+	/* Of a connection in one go: what is fetched by default, 1 MiB, with all that belongs to it. */
+	LIMIT_SEND_TURN_BYTES = 1088 * 1024,
 	LIMIT_CALLS_A_TURN = 32,              /* requests of a connection in one go */
 	LIMIT_POOL_CHUNKS = 64,               /* free receive chunks kept by a reactor */
 	LIMIT_POOL_CALLS = 256,               /* free calls kept by a reactor */
