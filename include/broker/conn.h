@@ -45,8 +45,14 @@ struct conn_counters {
 
 struct conn_server;
 
-/* After reactors_open(); limits are copied, overrides stay the caller's. */
+/* After reactors_open(); limits are copied, overrides with them. */
 struct conn_server *conn_server_open(struct broker *broker, const struct conn_limits *limits);
+
+/*
+ * reactor 0.  Other limits of how many connections there may be, for those that come from now on:
+ * nobody is sent away.  The rest of the limits stays what it was.
+ */
+void conn_server_configure(struct conn_server *server, const struct conn_limits *limits);
 
 /* main thread before reactors_run(), or reactor 0.  -errno as listener_open(). */
 int conn_server_listen(struct conn_server *server, const char *host, uint16_t port, struct str name,

@@ -466,6 +466,64 @@ static void an_idle_connection_is_closed_and_a_busy_one_is_not(void **state)
 	server_stop();
 }
 
+static struct mail limits_mail;
+static struct conn_limits new_limits;
+
+static void change_limits(struct mail *mail)
+{
+	(void)mail;
+	conn_server_configure(server, &new_limits);
+}
+
+static bool gets_in(int *ret)
+{
+	char byte;
+
+	*ret = client_open(port);
+	send_command(*ret, 1, "echo in");
+	if (recv(*ret, &byte, 1, MSG_PEEK) > 0) {
+		expect_text(*ret, 1, "in");
+		return true;
+	}
+	close(*ret);
+	return false;
+}
+
+/* Those that are there already are counted, and stay. */
+static void limits_change_while_it_serves(void **state)
+{
+	struct conn_override override = { STR("127.0.0.1"), 3 };
+	int fd[3], more;
+
+	(void)state;
+	new_limits = CONN_LIMITS_DEFAULT;
+	server_open(2, &new_limits);
+	assert_true(gets_in(&fd[0]) && gets_in(&fd[1]));
+	limits_mail.run = change_limits;
+	new_limits.connections_ip_max = 1;
+	reactor_post(0, &limits_mail);
+	assert_soon(!gets_in(&more) || (close(more), false));
+	send_command(fd[1], 2, "echo still");
+	expect_text(fd[1], 2, "still");
+	new_limits.override = &override;
+	new_limits.override_count = 1;
+	reactor_post(0, &limits_mail);
+	for (int i = 0; i < 1000 && !gets_in(&fd[2]); i++)
+		sleep_ms(2);
+	assert_false(gets_in(&more));
+	new_limits.override_count = 0;
+	new_limits.connections_ip_max = INT32_MAX;
+	new_limits.connections_max = 2;
+	close(fd[2]);
+	assert_soon(conn_server_counters(server).open == 2);
+	reactor_post(0, &limits_mail);
+	assert_soon(!gets_in(&more) || (close(more), false));
+	assert_true(was_said("refused: max.connections is reached"));
+	close(fd[0]);
+	close(fd[1]);
+	server_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,6 +543,7 @@ int main(void)
 		cmocka_unit_test(too_many_connections_are_refused_but_the_controllers),
 		cmocka_unit_test(an_address_has_its_own_limit_and_may_have_another),
 		cmocka_unit_test(an_idle_connection_is_closed_and_a_busy_one_is_not),
+		cmocka_unit_test(limits_change_while_it_serves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,7 @@ static void update_config(struct broker_life *life, const struct image *image)
 	arena_fini(&arena);
 	partitions_configure(life->broker.partitions, config, image);
 	groups_configure(&life->broker, config);
+	broker_limits_changed(life, config);
 	publish_config(life, config);
 }
 
@@ -419,46 +420,10 @@ static int open_partitions(struct broker_life *life, struct broker_error *why)
 	return err ? broker_fail(why, err, "log directories: %s", strerror(-err)) : 0;
 }
 
-/* max.connections.per.ip.overrides, by address. */
-static uint32_t resolve_overrides(struct broker_life *life, struct conn_override **ret)
-{
-	struct config_ip_limits limits = config_ip_limits(life->base);
-	uint32_t count = 0;
-
-	*ret = arena_array(&life->arena, limits.count, sizeof(**ret));
-	for (uint32_t i = 0; i < limits.count; i++) {
-		char *name = str_dup(limits.limit[i].host);
-		char host[64];
-
-		if (host_resolve(name, host))
-			diag_warn("config", "max.connections.per.ip.overrides: no address for %s",
-			          name);
-		else
-			(*ret)[count++] = (struct conn_override){
-				arena_str(&life->arena, str_of(host)),
-				(uint32_t)limits.limit[i].connections_max,
-			};
-		mem_free(name);
-	}
-	return count;
-}
-
 static void open_server(struct broker_life *life)
 {
-	const struct config *c = life->base;
-	int64_t queued = config_long(c, CONFIG_QUEUED_MAX_REQUEST_BYTES);
-	int64_t idle = config_long(c, CONFIG_CONNECTIONS_MAX_IDLE_MS);
-	struct conn_limits limits = CONN_LIMITS_DEFAULT;
-	struct conn_override *override;
+	struct conn_limits limits = broker_limits_read(life->base, &life->arena);
 
-	limits.request_bytes_max = (uint32_t)config_int(c, CONFIG_SOCKET_REQUEST_MAX_BYTES);
-	if (queued > 0)
-		limits.requests_bytes_max = (size_t)queued;
-	limits.connections_max = (uint32_t)config_int(c, CONFIG_MAX_CONNECTIONS);
-	limits.connections_ip_max = (uint32_t)config_int(c, CONFIG_MAX_CONNECTIONS_PER_IP);
-	limits.override_count = resolve_overrides(life, &override);
-	limits.override = override;
-	limits.idle_ms = idle < 0 ? 0 : idle > UINT32_MAX ? UINT32_MAX : (uint32_t)idle;
 	life->broker.server = conn_server_open(&life->broker, &limits);
 }
 

@@ -47,9 +47,16 @@ struct broker_life {
 	bool has_listeners;
 	bool is_ready;
 	int64_t broker_epoch; /* of this life, for the clean stop */
-	struct conn_override *override;
+	uint64_t limits_serial; /* reactor 0: of the newest limits of connections */
 	struct exporter *exporter;
 };
+
+/* ---- limits of connections: broker_limits.c ---- */
+
+/* Main thread or worker: host names are looked up.  Overrides are in the arena. */
+struct conn_limits broker_limits_read(const struct config *c, struct arena *arena);
+/* reactor: conn_server_configure() with these, a little later. */
+void broker_limits_changed(struct broker_life *life, const struct config *config);
 
 int broker_fail(struct broker_error *why, int err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -457,12 +457,12 @@ static void on_timer(struct timer *t)
 
 /* ---- the beginning ---- */
 
-static uint32_t ip_max(const struct conn_limits *limits, const char *host)
+static uint32_t ip_max(const struct conn_quota *quota, const char *host)
 {
-	for (uint32_t i = 0; i < limits->override_count; i++)
-		if (str_eq(limits->override[i].host, str_of(host)))
-			return limits->override[i].connections_max;
-	return limits->connections_ip_max;
+	for (uint32_t i = 0; i < quota->override_count; i++)
+		if (str_eq(quota->override[i].host, str_of(host)))
+			return quota->override[i].connections_max;
+	return quota->connections_ip_max;
 }
 
 static struct sock_owner *refuse(struct conn_server *server, struct shard *shard,
@@ -479,20 +479,19 @@ struct sock_owner *conn_start(struct conn_listener *listener, struct sock *sock)
 	struct conn_server *server = listener->server;
 	struct shard *shard = &server->shard[reactor_self()];
 	struct sock_address peer = sock_peer(sock);
-	void *ip = NULL;
+	const struct conn_quota *quota;
 	struct conn *c;
+	void *ip;
 
 	if (shard->is_stopping || atomic_load(&server->is_stopping))
 		return NULL;
-	if (atomic_load_explicit(&server->open, memory_order_relaxed) >=
-	            server->limits.connections_max &&
+	quota = rcu_load(&server->quota);
+	if (atomic_load_explicit(&server->open, memory_order_relaxed) >= quota->connections_max &&
 	    !listener->call.is_controller)
 		return refuse(server, shard, &peer, "max.connections");
-	if (server->ips) {
-		ip = ip_enter(server->ips, peer.host, ip_max(&server->limits, peer.host));
-		if (!ip)
-			return refuse(server, shard, &peer, "max.connections.per.ip");
-	}
+	ip = ip_enter(server->ips, peer.host, ip_max(quota, peer.host));
+	if (!ip)
+		return refuse(server, shard, &peer, "max.connections.per.ip");
 	atomic_fetch_add_explicit(&server->open, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&shard->open, 1, memory_order_relaxed);
 	shard->alive++;

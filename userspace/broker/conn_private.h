@@ -6,6 +6,7 @@
 #include "broker/conn.h"
 #include "broker/diag.h"
 #include "broker/limits.h"
+#include "io/rcu.h"
 #include "broker/metrics.h"
 
 /* ---- a server, its listeners, what each reactor has of it ---- */
@@ -47,11 +48,21 @@ struct shard {
 
 struct ip_table;
 
+/* How many connections there may be: published, for reactors that accept. */
+struct conn_quota {
+	struct rcu_head rcu;
+	uint32_t connections_max;
+	uint32_t connections_ip_max;
+	uint32_t override_count;
+	struct conn_override override[]; /* hosts are its own */
+};
+
 struct conn_server {
 	struct broker *broker;
-	struct conn_limits limits;
+	struct conn_limits limits; /* but for what the quota says */
+	_Atomic(struct conn_quota *) quota;
 	struct conn_listener *listener;
-	struct ip_table *ips; /* NULL: no limit by address */
+	struct ip_table *ips;
 	_Atomic(uint32_t) open;
 	_Atomic(uint64_t) hungry_ms; /* when memory for a large request was last refused */
 	_Atomic(bool) is_stopping;

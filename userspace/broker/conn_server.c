@@ -90,6 +90,40 @@ void conn_server_stop(struct conn_server *server, uint64_t grace_ms, void (*stop
 	timer_arm(&server->grace, mono_ms() + grace_ms);
 }
 
+/* ---- how many connections ---- */
+
+static struct conn_quota *quota_new(const struct conn_limits *limits)
+{
+	struct conn_quota *q =
+		mem_zalloc(sizeof(*q) + limits->override_count * sizeof(q->override[0]));
+
+	q->connections_max = limits->connections_max;
+	q->connections_ip_max = limits->connections_ip_max;
+	q->override_count = limits->override_count;
+	for (uint32_t i = 0; i < q->override_count; i++) {
+		q->override[i] = limits->override[i];
+		q->override[i].host.data = str_dup(limits->override[i].host);
+	}
+	return q;
+}
+
+static void quota_free(struct rcu_head *head)
+{
+	struct conn_quota *q = container_of(head, struct conn_quota, rcu);
+
+	for (uint32_t i = 0; i < q->override_count; i++)
+		mem_free((char *)(uintptr_t)q->override[i].host.data);
+	mem_free(q);
+}
+
+void conn_server_configure(struct conn_server *server, const struct conn_limits *limits)
+{
+	struct conn_quota *old = atomic_load_explicit(&server->quota, memory_order_relaxed);
+
+	rcu_publish(&server->quota, quota_new(limits));
+	rcu_defer(&old->rcu, quota_free);
+}
+
 /* ---- a server ---- */
 
 struct conn_server *conn_server_open(struct broker *broker, const struct conn_limits *limits)
@@ -111,8 +145,10 @@ struct conn_server *conn_server_open(struct broker *broker, const struct conn_li
 		s->force.run = force;
 		list_init(&s->conns);
 	}
-	if (limits->connections_ip_max < INT32_MAX || limits->override_count)
-		server->ips = ip_table_new();
+	server->limits.override = NULL;
+	server->limits.override_count = 0;
+	atomic_init(&server->quota, quota_new(limits));
+	server->ips = ip_table_new(); /* a limit may come when connections are there already */
 	frame_pools_open(limits->requests_bytes_max);
 	return server;
 }
@@ -166,6 +202,7 @@ void conn_server_close(struct conn_server *server)
 		call_pool_fini(&server->shard[i]);
 	frame_pools_close();
 	ip_table_free(server->ips);
+	quota_free(&atomic_load(&server->quota)->rcu);
 	mem_free(server);
 }
 
