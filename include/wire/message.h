@@ -32,8 +32,9 @@
  * A field that a version does not have is its default after decoding, and is left out of the
  * encoding.
  */
-extern char wire_empty[1];
-#define WIRE_EMPTY ((void *)wire_empty)
+extern const char
+	wire_empty[1]; /* in read-only memory: nobody adds to an array without making one */
+#define WIRE_EMPTY ((void *)(uintptr_t)wire_empty)
 
 struct records {
 	const uint8_t *data; /* NULL with no source: null */

@@ -17,6 +17,7 @@ struct ask {
 	int32_t min_bytes;
 	int32_t max_bytes;
 	int32_t partition_bytes;
+	int32_t leader_epoch;
 	uint32_t count;
 	struct {
 		int32_t partition;
@@ -29,6 +30,7 @@ static const struct ask ask_none = {
 	.min_bytes = 1,
 	.max_bytes = INT32_MAX,
 	.partition_bytes = 1 << 20,
+	.leader_epoch = -1,
 };
 
 static int16_t version_of(const struct ask *a)
@@ -58,7 +60,7 @@ static void ask_send(struct client *c, const struct ask *a)
 	for (uint32_t i = 0; i < a->count; i++)
 		partition[i] = (struct fetch_request_partition){
 			.partition = a->want[i].partition,
-			.current_leader_epoch = -1,
+			.current_leader_epoch = a->leader_epoch,
 			.fetch_offset = a->want[i].offset,
 			.last_fetched_epoch = -1,
 			.log_start_offset = -1,
@@ -693,6 +695,36 @@ static void readers_in_a_crowd_miss_nothing(void **state)
 	end();
 }
 
+static void who_knows_an_old_leader_is_told_the_new_one(void **state)
+{
+	const struct fetch_response_partition_data *p;
+	const struct fetch_response *r;
+	struct ask a;
+
+	(void)state;
+	begin(1);
+	make_topic("t", 2);
+	a = ask_for(2);
+	client_close(&client);
+	client_close(&other);
+	broker_end();
+	broker_begin(1);
+	client_open(&client);
+	client_open(&other);
+	a.leader_epoch = 0;
+	r = ask(&client, &a);
+	for (int32_t i = 0; i < 2; i++) {
+		p = told(r, i);
+		assert_int_equal(p->error_code, WIRE_FENCED_LEADER_EPOCH);
+		assert_true(p->current_leader.leader_epoch > 0);
+	}
+	assert_int_equal(r->node_endpoints_count, 1);
+	assert_int_equal(r->node_endpoints[0].node_id, p->current_leader.leader_id);
+	assert_int_equal(r->node_endpoints[0].port, test_port);
+	assert_string_equal(r->node_endpoints[0].host.data, "127.0.0.1");
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -709,6 +741,7 @@ int main(void)
 		cmocka_unit_test(many_partitions_are_served_in_steps),
 		cmocka_unit_test(a_peer_may_go_at_any_time),
 		cmocka_unit_test(everything_is_read_after_a_restart),
+		cmocka_unit_test(who_knows_an_old_leader_is_told_the_new_one),
 		cmocka_unit_test(readers_in_a_crowd_miss_nothing),
 	};
 

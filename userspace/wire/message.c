@@ -3,7 +3,7 @@
 
 #include "message_private.h"
 
-char wire_empty[1];
+const char wire_empty[1];
 
 const uint8_t message_value_size[WIRE_STRUCT] = {
 	[WIRE_BOOL] = sizeof(bool),

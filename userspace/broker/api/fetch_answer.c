@@ -26,7 +26,7 @@ static bool add_endpoint(struct answer *a, int32_t id)
 	}
 	if (!at)
 		return true;
-	if (!r->node_endpoints)
+	if (!r->node_endpoints_count) /* each broker once, so that this is enough */
 		r->node_endpoints = arena_array(&a->fetch->call->arena, a->image->brokers.count,
 		                                sizeof(*r->node_endpoints));
 	if (!r->node_endpoints)

@@ -39,7 +39,7 @@ static void add_endpoint(struct answer *a, int32_t id)
 	for (uint32_t i = 0; i < r->node_endpoints_count; i++)
 		if (r->node_endpoints[i].node_id == id)
 			return;
-	if (!r->node_endpoints) {
+	if (!r->node_endpoints_count) {
 		a->endpoint_capacity = (uint32_t)a->image->brokers.count;
 		r->node_endpoints = arena_array(&a->p->call->arena, a->endpoint_capacity,
 		                                sizeof(*r->node_endpoints));
