@@ -236,10 +236,15 @@ int broker_dirs_end(struct broker_dirs *dirs, const int *err, int64_t broker_epo
 	for (uint32_t i = 0; i < dirs->count; i++) {
 		int e = err[i] ? err[i] : log_dir_end(dirs->at[i].dir, broker_epoch);
 
-		if (e) {
+		/* Nothing is wrong with what nobody has opened yet. */
+		if (e == -EAGAIN) {
+			diag_warn("broker",
+			          "%s: stopped before all of its logs were open: the next start "
+			          "looks at them",
+			          dir_path(dirs->at[i].dir));
+		} else if (e) {
 			diag_error("broker", "%s is not closed cleanly: %s",
-			           dir_path(dirs->at[i].dir),
-			           e == -EAGAIN ? "not all of its logs were open" : strerror(-e));
+			           dir_path(dirs->at[i].dir), strerror(-e));
 			worst = e;
 		}
 	}
