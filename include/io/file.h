@@ -120,6 +120,11 @@ int file_write(struct file *f, const struct iovec *iov, int count, uint64_t posi
 int file_sync(struct file *f)
 	must_check; /* worker; data and size (fdatasync).  After an error: never again. */
 int file_truncate(struct file *f, uint64_t size) must_check; /* worker */
+/*
+ * worker.  What is clean of it leaves the page cache, so that reads say what the device holds:
+ * after a failed sync the cache still shows what was lost.
+ */
+void file_forget(struct file *f);
 
 /*
  * Append: the one hot write.  The caller keeps op, the iovecs and what they point to still until

@@ -73,6 +73,11 @@ int log_dir_begin(struct dir *dir) must_check;
  * kill.
  */
 int log_dir_recovered(struct dir *dir) must_check;
+/*
+ * A sync failed: the next start is not to believe the page cache (FAULTS S-07).  To be called
+ * before the process ends; once it has ended the kernel may say that all is well.
+ */
+void log_dir_doubt(struct dir *dir);
 /* All logs are closed cleanly, checkpoints are written: syncs, then says so. */
 int log_dir_end(struct dir *dir, int64_t broker_epoch) must_check;
 

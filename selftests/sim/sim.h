@@ -83,6 +83,7 @@ uint64_t sim_lives(void);     /* begun so far */
 uint64_t sim_mutations(void); /* of the disk, in this or the last life */
 uint64_t sim_events(void);    /* likewise */
 bool sim_is_trouble_over(void);
+bool sim_has_sync_failed(void); /* in this or the last life */
 
 void sim_crash(void) __attribute__((noreturn));
 /* At the n-th change of the disk from now on, instead of where the faults said. */
@@ -101,7 +102,8 @@ void sim_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1
 void sim_power_cut(void);
 /* Everything becomes durable, as if the machine had idled. */
 void sim_settle_disk(void);
-void sim_space(uint64_t bytes); /* what files may hold together; UINT64_MAX: no limit */
+void sim_space(uint64_t bytes);      /* what files may hold together; UINT64_MAX: no limit */
+void sim_space_left(uint64_t bytes); /* inside a life too: as much as there is, and so much more */
 
 /* ---- the outside, inside a life ---- */
 

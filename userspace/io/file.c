@@ -107,6 +107,11 @@ int file_size(struct file *f, uint64_t *ret)
 	return 0;
 }
 
+void file_forget(struct file *f)
+{
+	(void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 /* ---- blocking reads and writes ---- */
 
 ssize_t file_read(struct file *f, void *data, size_t size, uint64_t position)

@@ -271,11 +271,18 @@ int log_dir_begin(struct dir *dir)
 	return err ? err : dir_sync(dir, "");
 }
 
+void log_dir_doubt(struct dir *dir)
+{
+	(void)!dir_unlink(dir, BOOT_FILE); /* what cannot be written to will not be opened either */
+}
+
 int log_dir_recovered(struct dir *dir)
 {
 	struct buf text = { 0 };
 	int err = dir_syncfs(dir);
 
+	if (err)
+		log_dir_doubt(dir);
 	if (!err)
 		err = boot_text(dir, &text);
 	if (!err)
@@ -290,6 +297,8 @@ int log_dir_end(struct dir *dir, int64_t broker_epoch)
 	struct buf text = { 0 };
 	int err = dir_syncfs(dir);
 
+	if (err)
+		log_dir_doubt(dir);
 	buf_printf(&text, "{\"version\":0,\"brokerEpoch\":%" PRId64 "}", broker_epoch);
 	if (!err)
 		err = dir_replace(dir, CLEAN_FILE, text.data, text.size, true);

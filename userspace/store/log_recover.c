@@ -264,6 +264,8 @@ int measure_run(struct measure *m)
 		                .check_crc = m->suspect_bytes,
 		                .each = on_end_batch };
 	err = segment_file(m->segment, false, &e.walk.file);
+	if (!err && m->suspect_bytes)
+		file_forget(e.walk.file);
 	if (!err)
 		err = find_end(&e, believed);
 	if (err && err != -EBADMSG)

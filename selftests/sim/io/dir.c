@@ -366,10 +366,12 @@ int dir_sync(struct dir *d, const char *sub)
 
 int dir_syncfs(struct dir *d)
 {
-	int err;
+	int before = d->failed, err;
 
 	must_be_worker();
 	err = sync_trouble(d);
+	if (err && !before)
+		disk_lose(NULL);
 	if (err)
 		return err;
 	if (mutation_begins())

@@ -138,6 +138,42 @@ void disk_sync(struct inode *inode, uint64_t up_to)
 	}
 }
 
+void disk_lose(struct inode *inode)
+{
+	struct change *c, *next;
+
+	if (!inode) {
+		for (inode = world()->disk->inodes; inode; inode = inode->next)
+			disk_lose(inode);
+		return;
+	}
+	c = inode->first;
+	inode->first = inode->last = NULL;
+	for (; c; c = next) {
+		next = c->next;
+		c->next = NULL;
+		if (!c->is_cut) {
+			world_free(c);
+			continue;
+		}
+		if (inode->last)
+			inode->last->next = c;
+		else
+			inode->first = c;
+		inode->last = c;
+	}
+}
+
+void disk_forget_cache(struct inode *inode)
+{
+	uint64_t size = inode->now.size;
+
+	content_copy(&inode->now, &inode->durable);
+	for (const struct change *c = inode->first; c; c = c->next)
+		apply(&inode->now, c);
+	content_resize(&inode->now, size); /* that one is in the inode */
+}
+
 /* ---- names ---- */
 
 static size_t names_index(const struct names *n, const char *text, size_t size)
@@ -570,6 +606,11 @@ void sim_power_cut(void)
 void sim_settle_disk(void)
 {
 	disk_sync_all(world()->disk);
+}
+
+void sim_space_left(uint64_t bytes)
+{
+	world()->space_bytes = world()->disk->used_bytes + bytes;
 }
 
 void sim_space(uint64_t bytes)

@@ -94,5 +94,9 @@ uint64_t disk_number(const struct disk *d);
 void disk_sync(struct inode *inode, uint64_t up_to);
 void disk_sync_names(struct disk *d, const struct inode *dir, uint64_t up_to); /* NULL: all */
 void disk_sync_all(struct disk *d);
+/* A sync failed: what was written is clean in memory and never reaches the disk.  NULL: all. */
+void disk_lose(struct inode *inode);
+/* Memory shows what the disk has, and what is still on its way there. */
+void disk_forget_cache(struct inode *inode);
 
 #endif

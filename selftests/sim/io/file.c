@@ -180,8 +180,10 @@ int file_write(struct file *f, const struct iovec *iov, int count, uint64_t posi
 
 static int sync_now(struct file *f, uint64_t up_to)
 {
-	int err = sync_trouble(f->dir);
+	int before = f->dir->failed, err = sync_trouble(f->dir);
 
+	if (err && !before)
+		disk_lose(f->inode);
 	if (err)
 		return err;
 	if (mutation_begins()) {
@@ -219,6 +221,12 @@ int file_truncate(struct file *f, uint64_t size)
 {
 	must_be_worker();
 	return cut_now(f, size);
+}
+
+void file_forget(struct file *f)
+{
+	must_be_worker();
+	disk_forget_cache(f->inode);
 }
 
 /* ---- append ---- */

@@ -214,6 +214,13 @@ bool sim_is_trouble_over(void)
 	return !f->crash_at_event && !f->crash_at_mutation;
 }
 
+bool sim_has_sync_failed(void)
+{
+	const struct world *w = world();
+
+	return w->faults.fail_sync_at && w->syncs >= w->faults.fail_sync_at;
+}
+
 /* ---- lives ---- */
 
 static void leave(enum exit_code code) __attribute__((noreturn));
