@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "metadata_private.h"
+#include "store/log_dir.h"
 #include "wire/errors.h"
 
 /*
@@ -21,7 +22,7 @@
  */
 
 /* The tick's timer is not moved for every step: it looks at least this often. */
-enum { TICK_MS_MAX = 500 };
+enum { TICK_MS_MAX = 500, ACTIVATE_AGAIN_MS = 100 };
 
 struct retired_image {
 	struct rcu_head rcu;
@@ -94,6 +95,32 @@ static void commit(struct metadata *m, int64_t high_watermark)
 		free_pending(p);
 	}
 	atomic_store_explicit(&m->high_watermark, high_watermark, memory_order_release);
+}
+
+/* ---- the end ---- */
+
+struct halt_job {
+	struct job job;
+	struct dir *dir;
+	const char *reason;
+};
+
+static void run_halt(struct job *job)
+{
+	struct halt_job *j = container_of(job, struct halt_job, job);
+
+	log_dir_doubt(j->dir);
+	halt(j->reason);
+}
+
+void metadata_halt(struct metadata *m, const char *reason)
+{
+	struct halt_job *j = mem_zalloc(sizeof(*j));
+
+	j->job.run = run_halt;
+	j->dir = m->options.dir;
+	j->reason = reason;
+	work_submit(WORK_SLOW, &j->job);
 }
 
 /* ---- append ---- */
@@ -217,9 +244,13 @@ static void activate(struct metadata *m)
 	metadata_event(m, &event, NULL);
 }
 
-/* The log took nothing: everything that rested on it is void, the controller begins anew. */
+/*
+ * The log took nothing: everything that rested on it is void, the controller begins anew, a little
+ * later: its first records may find no room either.
+ */
 static void take_back(struct metadata *m)
 {
+	int64_t committed = atomic_load_explicit(&m->high_watermark, memory_order_relaxed);
 	struct controller_call *call;
 
 	m->append_failed = false;
@@ -233,9 +264,15 @@ static void take_back(struct metadata *m)
 		answer(call);
 	}
 	m->waiting_end = &m->waiting;
-	m->next_offset = log_end_offset(m->log);
+	if (committed < 0) {
+		metadata_halt(m, "the metadata log cannot be written");
+		return;
+	}
+	/* What came behind the one that failed may have found room: it is void, too. */
+	log_truncate(m->log, committed);
+	m->next_offset = committed;
 	controller_reset(m->controller, m->replay.image, mono_ms());
-	activate(m);
+	m->activate_ms = mono_ms() + ACTIVATE_AGAIN_MS;
 }
 
 static void answer_committed(struct metadata *m)
@@ -272,8 +309,10 @@ static void on_state_written(struct work *work)
 {
 	struct file_job *state = container_of(work, struct file_job, news);
 
-	if (state->err)
-		halt("quorum-state cannot be written");
+	if (state->err) {
+		metadata_halt(state->metadata, "quorum-state cannot be written");
+		return;
+	}
 	metadata_raft(state->metadata, &(struct raft_event){ .type = RAFT_STORED });
 }
 
@@ -351,7 +390,9 @@ static void settled(struct metadata *m)
 		}
 		metadata_snapshot_maybe(m);
 	}
-	atomic_store_explicit(&m->wake_ms, controller_wake_ms(m->controller), memory_order_relaxed);
+	atomic_store_explicit(&m->wake_ms,
+	                      m->activate_ms ? m->activate_ms : controller_wake_ms(m->controller),
+	                      memory_order_relaxed);
 }
 
 static enum settled settle(struct strand *strand)
@@ -384,6 +425,10 @@ static void on_tick(struct work *work)
 	struct controller_event event = { .type = CONTROLLER_TICK };
 
 	atomic_store_explicit(&m->tick_posted, false, memory_order_relaxed);
+	if (m->activate_ms && mono_ms() >= m->activate_ms) {
+		m->activate_ms = 0;
+		activate(m);
+	}
 	if (controller_is_active(m->controller))
 		metadata_event(m, &event, NULL);
 }

@@ -171,9 +171,10 @@ static void published(void *arg, struct log_mark end, uint64_t bytes)
 
 static void log_failed(void *arg, int err)
 {
-	(void)arg;
 	(void)err;
-	halt("the metadata log cannot be written: its directory is not to be trusted any more");
+	metadata_halt(arg,
+	              "the metadata log cannot be written: its directory is not to be trusted any "
+	              "more");
 }
 
 static int open_log(struct metadata *m, struct metadata_error *why)

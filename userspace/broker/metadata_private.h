@@ -99,7 +99,8 @@ struct metadata {
 	struct controller_call *waiting;
 	struct controller_call **waiting_end;
 	bool append_failed;
-	bool led; /* the leader's first batch is committed */
+	uint64_t activate_ms; /* when the controller tries again after that; 0: not */
+	bool led;             /* the leader's first batch is committed */
 	struct raft_snapshot_policy snapshots;
 	bool snapshot_under_way;
 	struct work start_work;
@@ -137,5 +138,8 @@ void metadata_snapshot_maybe(struct metadata *m);
 /* metadata_broker.c, reactor 0 */
 void metadata_life_init(struct metadata *m);
 void metadata_life_start(struct metadata *m);
+
+/* The directory lied: the next start is told, then the process ends.  Returns at once. */
+void metadata_halt(struct metadata *m, const char *reason);
 
 #endif

@@ -575,11 +575,14 @@ static void run_die(struct work *work)
 	fail_deferred(p, WIRE_UNKNOWN_TOPIC_OR_PARTITION);
 	tell_attached(p, false);
 	p->is_dying = true;
+	if (!p->log)
+		partitions_log_died(p);
 	wake(p);
 	order_free(order);
 }
 
 void partition_die(struct partition *p)
 {
+	partitions_log_dies(p);
 	give(p, run_die, NULL, NULL);
 }

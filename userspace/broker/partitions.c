@@ -512,6 +512,8 @@ static void close_home(struct closing *c)
 	/* A recovery point is the truth from the moment it can be read. */
 	if (c->clean && !c->err[c->home])
 		c->err[c->home] = dir_syncfs(home->dir);
+	if (c->err[c->home])
+		log_dir_doubt(home->dir);
 	if (c->clean && !c->err[c->home])
 		c->err[c->home] = log_dir_checkpoint(home->dir, c->point, c->count);
 	for (size_t i = 0; i < c->limited_count && c->clean && !c->err[c->home]; i++)

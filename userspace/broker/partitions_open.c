@@ -100,7 +100,12 @@ static int make_directory(struct partition *part)
 		return log_identify(dir, part->name, part->topic_id, is_told_of(part));
 	if (err)
 		return err;
-	return uuid_eq(id, part->topic_id) ? 0 : -EAGAIN;
+	if (uuid_eq(id, part->topic_id))
+		return 0;
+	if (part->open_tries <= RETRIES_MAX || atomic_load(&part->home->dying))
+		return -EAGAIN;
+	err = set_aside(dir, part->name);
+	return err ? err : log_create(dir, part->name, part->topic_id, is_told_of(part));
 }
 
 /* It was found by its name: a crash may have come before its topic id was durable. */
@@ -207,7 +212,7 @@ static void count_opened(struct partitions *p, const struct open_job *j)
 		diag_warn("log", "%s/%s: %llu bytes after its last whole batch were cut off",
 		          dir_path(home->dir), j->part->name,
 		          (unsigned long long)j->recovered.truncated_bytes);
-	if (j->err) {
+	if (j->err && j->err != -ECANCELED) {
 		atomic_fetch_add_explicit(&p->failed, 1, memory_order_relaxed);
 		diag_error("log", "%s/%s cannot be opened: %s", dir_path(home->dir), j->part->name,
 		           j->err == -EBADMSG ? "its files contradict each other"
@@ -226,11 +231,13 @@ static bool try_again(struct partitions *p, struct open_job *j)
 
 	if (j->err != -EAGAIN || p->is_stopping)
 		return false;
-	if (++part->open_tries > RETRIES_MAX) {
-		j->err = set_aside(part->home->dir, part->name);
-		if (j->err)
-			return false;
+	if (partitions_find(p, part->topic_id, part->index) != part) {
+		j->err = -ECANCELED; /* deleted meanwhile */
+		return false;
 	}
+	/* While a deleted one is still on its way out its directory is nobody else's. */
+	if (!atomic_load(&part->home->dying) && part->open_tries++ > RETRIES_MAX)
+		return false;
 	list_push(&p->opening, &part->link);
 	if (!timer_is_armed(&p->retry_timer))
 		timer_arm(&p->retry_timer, mono_ms() + RETRY_MS);

@@ -27,6 +27,7 @@ struct log_home {
 	_Atomic(uint32_t) log_count;
 	_Atomic(uint32_t) unopened; /* of the logs found at the start */
 	_Atomic(bool) has_doomed;   /* since the last checkpoint */
+	_Atomic(uint32_t) dying;    /* deleted logs that still have their names */
 	/* What the files said at the start; read only. */
 	struct log_offsets recovery_points;
 	struct log_offsets log_starts;
@@ -162,7 +163,10 @@ void partitions_begun(struct mail *mail);
 /* ---- partitions_upkeep.c ---- */
 
 void partitions_upkeep_init(struct partitions *p);
-/* any: nobody can see the log of this deleted partition any more. */
+/* any: the partition is deleted, its log still has its name; then it never had a log, or */
+void partitions_log_dies(struct partition *part);
+void partitions_log_died(struct partition *part);
+/* nobody can see its log any more. */
 void partitions_log_unused(struct partition *part);
 /* What checkpoints say of a partition; log NULL: it could not be opened. */
 struct log_point partitions_point(struct partition *part, struct log *log);

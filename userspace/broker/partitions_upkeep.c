@@ -387,6 +387,16 @@ static void run_doom(struct job *job)
 	j->err = log_dir_doom(part->home->dir, part->name, &j->arena, &j->name);
 }
 
+void partitions_log_dies(struct partition *part)
+{
+	atomic_fetch_add(&part->home->dying, 1);
+}
+
+void partitions_log_died(struct partition *part)
+{
+	atomic_fetch_sub(&part->home->dying, 1);
+}
+
 static void doom_done(struct job *job)
 {
 	struct doom_job *j = container_of(job, struct doom_job, job);
@@ -401,6 +411,7 @@ static void doom_done(struct job *job)
 		partitions_remove_later(p, home, j->name,
 		                        (uint64_t)part->settings->config.log.file_delete_delay_ms);
 	atomic_fetch_sub_explicit(&home->log_count, 1, memory_order_relaxed);
+	partitions_log_died(part);
 	home->is_dirty = true;
 	arena_fini(&j->arena);
 	mem_free(j);
@@ -441,17 +452,45 @@ static void fail_one(void *arg, struct partition *part)
 		partition_fail(part);
 }
 
+struct doubt_job {
+	struct job job;
+	struct partitions *p;
+	struct log_home *home;
+};
+
+static void run_doubt(struct job *job)
+{
+	log_dir_doubt(container_of(job, struct doubt_job, job)->home->dir);
+}
+
+static void doubt_done(struct job *job)
+{
+	struct doubt_job *j = container_of(job, struct doubt_job, job);
+	struct partitions *p = j->p;
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < p->home_count; i++)
+		left += !atomic_load(&p->home[i].is_failed);
+	p->options.dir_failed(p->options.arg, j->home->id, left);
+	mem_free(j);
+	partitions_job_ended(p);
+}
+
+/* The next start is told before this one may end. */
 static void home_failed(struct partitions *p, struct log_home *home)
 {
 	struct failing failing = { home };
-	uint32_t left = 0;
+	struct doubt_job *j;
 
 	if (atomic_exchange(&home->is_failed, true))
 		return;
-	for (uint32_t i = 0; i < p->home_count; i++)
-		left += !atomic_load(&p->home[i].is_failed);
 	partitions_each(p, fail_one, &failing);
-	p->options.dir_failed(p->options.arg, home->id, left);
+	j = mem_zalloc(sizeof(*j));
+	j->p = p;
+	j->home = home;
+	j->job.run = run_doubt;
+	j->job.done = doubt_done;
+	partitions_submit(p, WORK_SLOW, &j->job);
 }
 
 struct failure {
