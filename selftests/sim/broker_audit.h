@@ -253,7 +253,11 @@ static void audit_again(void *arg)
 /* What was just elected may not know it yet; it will. */
 static bool is_early(struct audit *a, int16_t error)
 {
-	if (error != WIRE_NOT_LEADER_OR_FOLLOWER || a->tries == TRIES_MAX)
+	if (error != WIRE_NOT_LEADER_OR_FOLLOWER && !model_is_trouble(error))
+		return false;
+	if (a->tries == TRIES_MAX && model_is_trouble(error))
+		sim_crash(); /* a log that could not be opened; the operator begins anew */
+	if (a->tries == TRIES_MAX)
 		return false;
 	a->tries++;
 	sim_after(10000000, audit_again, a);
@@ -286,6 +290,8 @@ static void on_fetched(struct audit *a, const struct fetch_response_partition_da
 {
 	int64_t next;
 
+	if (is_early(a, p->error_code))
+		return;
 	sim_law(!p->error_code, "Fetch of t%d-%d at %" PRId64 ": %d", a->topic, a->part, a->offset,
 	        p->error_code);
 	next = read_records(a->topic, a->part, a->offset, &p->records);

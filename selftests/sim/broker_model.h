@@ -7,6 +7,7 @@
 
 #include "base/uuid.h"
 #include "sim.h"
+#include "wire/errors.h"
 
 /*
  * What clients know of a broker over all of its lives: what was acknowledged, what was seen, what
@@ -54,9 +55,16 @@ struct model {
 	struct place place[VALUES_MAX]; /* of each value */
 	uint32_t values;                /* given out */
 	bool pid[PIDS_MAX];             /* given out */
+	bool has_trouble;               /* this life has a disk that fails once */
 };
 
 static struct model *model;
+
+/* What a disk that fails is answered with; the client tries again. */
+static bool model_is_trouble(int16_t error)
+{
+	return model->has_trouble && error == WIRE_KAFKA_STORAGE_ERROR;
+}
 
 /* A value lies at an offset: it was acknowledged there, or read. */
 static void model_found(int topic, int part, int64_t offset, uint32_t value)

@@ -220,7 +220,7 @@ static void on_produced(struct worker *w, const struct produce_response *r)
 		on_appended(w, p->base_offset);
 		return;
 	}
-	if (!p->error_code || is_of_a_topic_that_goes(w, p->error_code)) {
+	if (!is_same_topic(w) || is_of_a_topic_that_goes(w, p->error_code)) {
 		pending->is_sent = false;
 		return;
 	}
@@ -230,7 +230,7 @@ static void on_produced(struct worker *w, const struct produce_response *r)
 		return;
 	}
 	/* A topic that was just made may not be everywhere yet. */
-	sim_law(p->error_code == WIRE_UNKNOWN_TOPIC_ID ||
+	sim_law(p->error_code == WIRE_UNKNOWN_TOPIC_ID || model_is_trouble(p->error_code) ||
 	                p->error_code == WIRE_NOT_LEADER_OR_FOLLOWER,
 	        "Produce to t%d-%d: %d (sequence %d, %d records)", w->topic, w->part, p->error_code,
 	        pending->sequence, pending->count);
@@ -238,6 +238,18 @@ static void on_produced(struct worker *w, const struct produce_response *r)
 }
 
 /* ---- the other things ---- */
+
+static void worker_take_step(void *arg);
+
+/* The controller is in trouble, too: what it did is asked for once more. */
+static bool is_to_be_asked_again(struct worker *w, int16_t error)
+{
+	if (!error || !model->has_trouble)
+		return false;
+	w->is_again = true;
+	sim_after(100000000, worker_take_step, w);
+	return true;
+}
 
 static void ask_pid(struct worker *w)
 {
@@ -252,6 +264,8 @@ static void ask_pid(struct worker *w)
 
 static void on_pid(struct worker *w, const struct init_producer_id_response *r)
 {
+	if (r->error_code && model->has_trouble)
+		return;
 	sim_law(!r->error_code, "InitProducerId: %d", r->error_code);
 	model_pid(r->producer_id);
 	w->m->has_pid = true;
@@ -281,6 +295,7 @@ static void on_records(struct worker *w, const struct fetch_response_partition_d
 		return;
 	}
 	sim_law(!p->error_code || p->error_code == WIRE_UNKNOWN_TOPIC_ID ||
+	                model_is_trouble(p->error_code) ||
 	                p->error_code == WIRE_NOT_LEADER_OR_FOLLOWER,
 	        "Fetch of t%d-%d at %" PRId64 ": %d", w->topic, w->part, w->offset, p->error_code);
 	if (p->error_code)
@@ -318,6 +333,7 @@ static void on_deleted_records(struct worker *w, const struct delete_records_res
 	if (!is_same_topic(w) || is_of_a_topic_that_goes(w, p->error_code))
 		return;
 	sim_law(!p->error_code || p->error_code == WIRE_UNKNOWN_TOPIC_OR_PARTITION ||
+	                model_is_trouble(p->error_code) ||
 	                p->error_code == WIRE_NOT_LEADER_OR_FOLLOWER,
 	        "DeleteRecords: %d", p->error_code);
 	sim_law(p->error_code || p->low_watermark >= w->offset,
@@ -386,6 +402,8 @@ static bool on_created(struct worker *w, const struct create_topics_response *r)
 		ask_for_id(w);
 		return false;
 	}
+	if (is_to_be_asked_again(w, error))
+		return false;
 	sim_law(r->topics_count == 1 && !error, "CreateTopics: %d", error);
 	model_created(w->topic, r->topics[0].topic_id);
 	return true;
@@ -408,13 +426,17 @@ static void ask_to_delete(struct worker *w)
 	peer_ask(&w->peer, API_DELETE_TOPICS, 6, &r, true);
 }
 
-static void on_deleted(struct worker *w, const struct delete_topics_response *r)
+static bool on_deleted(struct worker *w, const struct delete_topics_response *r)
 {
 	int16_t error = r->responses[0].error_code;
 
-	sim_law(!error || (w->is_again && error == WIRE_UNKNOWN_TOPIC_OR_PARTITION),
-	        "DeleteTopics: %d", error);
+	bool is_gone = w->is_again && error == WIRE_UNKNOWN_TOPIC_OR_PARTITION;
+
+	if (!is_gone && is_to_be_asked_again(w, error))
+		return false;
+	sim_law(!error || is_gone, "DeleteTopics: %d", error);
 	model_deleted(w->topic);
+	return true;
 }
 
 static void ask_for_partitions(struct worker *w)
@@ -434,13 +456,17 @@ static void ask_for_partitions(struct worker *w)
 	peer_ask(&w->peer, API_CREATE_PARTITIONS, 3, &r, true);
 }
 
-static void on_partitions(struct worker *w, const struct create_partitions_response *r)
+static bool on_partitions(struct worker *w, const struct create_partitions_response *r)
 {
 	int16_t error = r->results[0].error_code;
 
-	sim_law(!error || (w->is_again && error == WIRE_INVALID_PARTITIONS), "CreatePartitions: %d",
-	        error);
+	bool is_there = w->is_again && error == WIRE_INVALID_PARTITIONS;
+
+	if (!is_there && is_to_be_asked_again(w, error))
+		return false;
+	sim_law(!error || is_there, "CreatePartitions: %d", error);
 	model->topic[w->topic].parts = model->topic[w->topic].parts_asked;
+	return true;
 }
 
 static void ask_for_config(struct worker *w)
@@ -466,11 +492,14 @@ static void ask_for_config(struct worker *w)
 	peer_ask(&w->peer, API_INCREMENTAL_ALTER_CONFIGS, 1, &r, true);
 }
 
-static void on_config_altered(struct worker *w, const struct incremental_alter_configs_response *r)
+static bool on_config_altered(struct worker *w, const struct incremental_alter_configs_response *r)
 {
+	if (is_to_be_asked_again(w, r->responses[0].error_code))
+		return false;
 	sim_law(r->responses_count == 1 && !r->responses[0].error_code,
 	        "IncrementalAlterConfigs: %d", r->responses[0].error_code);
 	model->topic[w->topic].retention_ms = model->topic[w->topic].retention_asked;
+	return true;
 }
 
 static void administer(struct worker *w)
@@ -613,13 +642,16 @@ static void worker_answered(struct peer *p, const void *body)
 		on_id(w, body);
 		break;
 	case ASKED_DELETE:
-		on_deleted(w, body);
+		if (!on_deleted(w, body))
+			return;
 		break;
 	case ASKED_PARTITIONS:
-		on_partitions(w, body);
+		if (!on_partitions(w, body))
+			return;
 		break;
 	case ASKED_CONFIG:
-		on_config_altered(w, body);
+		if (!on_config_altered(w, body))
+			return;
 		break;
 	default:
 		sim_fail("an answer to nothing");

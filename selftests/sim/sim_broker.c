@@ -28,13 +28,14 @@ enum {
 	STEPS = 25,
 	SHORT_STEPS = 6,
 	PATIENCE_S = 300, /* simulated, without any answer */
+	FULL_S = 20,
 	PORT = 9092,
 };
 
 struct plan {
 	int steps; /* of each worker in this life */
 	int reactors;
-	bool is_new; /* nothing has been there before */
+	bool gets_full; /* the disk, for a while */
 };
 
 static struct plan *plan;
@@ -102,10 +103,20 @@ static void begin_work(void)
 		worker_begin(&worker[i], &clients[i], i == 0, plan->steps, PORT, stop_when_done);
 }
 
+static void free_space(void *arg)
+{
+	(void)arg;
+	sim_space(UINT64_MAX);
+}
+
 static void on_ready(void *arg, uint64_t ms)
 {
 	(void)arg;
 	(void)ms;
+	if (plan->gets_full) {
+		sim_space_left(sim_random(30000));
+		sim_after(FULL_S * UINT64_C(1000000000), free_space, NULL);
+	}
 	audit_begin(&audit, PORT, begin_work);
 }
 
@@ -131,13 +142,19 @@ static void life(void *arg)
 	diag_sink_set(say);
 	if (reactors_open(&reactors))
 		sim_fail("reactors_open");
-	if (broker_open(&options, &broker, &why))
+	if (broker_open(&options, &broker, &why)) {
+		if (model->has_trouble)
+			sim_crash(); /* refused, and it said why */
 		sim_fail("%s", why.text);
+	}
 	signals_handle(on_signal, NULL);
 	sim_after(1000000000, watch, NULL);
 	reactors_run(start, broker);
-	if (broker_close(broker))
+	if (broker_close(broker)) {
+		if (model->has_trouble)
+			sim_crash();
 		sim_fail("a clean stop failed");
+	}
 	reactors_close();
 	broker_free(broker);
 	model_settle();
@@ -166,6 +183,11 @@ static bool run_life(const struct sim_faults *faults, bool may_crash)
 		        "changes of the disk\n",
 		        (unsigned long long)sim_lives(), (unsigned long long)sim_seed(), end,
 		        (unsigned long long)sim_events(), (unsigned long long)sim_mutations());
+	/* After a failed sync what was not synced is lost, if only the process ends. */
+	if (sim_has_sync_failed())
+		model_power_cut();
+	if (model->has_trouble && (end == SIM_CRASHED || end == SIM_HALTED))
+		return true;
 	return end == SIM_RETURNED || (may_crash && end == SIM_CRASHED);
 }
 
@@ -175,13 +197,36 @@ static void cut_power(void)
 	model_power_cut();
 }
 
+/* A disk that fails: once, at the latest in the life before the last. */
+static void draw_trouble(struct sim_faults *faults)
+{
+	uint64_t at = 1 + sim_random(1 + sim_random(300));
+
+	model->has_trouble = true;
+	switch (sim_random(4)) {
+	case 0:
+		faults->fail_sync_at = at;
+		break;
+	case 1:
+		faults->fail_write_at = at;
+		break;
+	case 2:
+		faults->fail_read_at = at;
+		break;
+	default:
+		plan->gets_full = true;
+		break;
+	}
+}
+
 static bool run_seed(uint64_t seed)
 {
-	bool with_power, with_resets;
+	bool with_power, with_resets, with_trouble;
 
 	begin_world(seed);
 	with_power = sim_chance(60);
 	with_resets = sim_chance(20);
+	with_trouble = sim_chance(25);
 	for (int i = 0; i < LIVES; i++) {
 		struct sim_faults faults = { 0 };
 		bool may_crash = i + 1 < LIVES && sim_chance(85);
@@ -192,6 +237,11 @@ static bool run_seed(uint64_t seed)
 			faults.crash_at_event = 1 + sim_random(1 + sim_random(4000));
 		faults.crash_when = (enum sim_when)sim_random(3);
 		faults.reset_per_mille = with_resets ? 20 : 0;
+		model->has_trouble = false;
+		plan->gets_full = false;
+		sim_space(UINT64_MAX);
+		if (with_trouble && i + 1 < LIVES && sim_chance(50))
+			draw_trouble(&faults);
 		if (!run_life(&faults, may_crash))
 			return false;
 		if (with_power && sim_chance(50))
