@@ -9,6 +9,7 @@ V       ?= 0
 SAN     ?=
 DESTDIR ?=
 PREFIX  ?= /usr/local
+SYSCONFDIR ?= /etc
 VERSION := 0.1.0
 
 PKGS     := libcrypto liburing libzstd liblz4 zlib libisal
@@ -162,6 +163,14 @@ install: all
 	install -D -m 0755 $(O)/sluice $(DESTDIR)$(PREFIX)/bin/sluice
 	install -D -m 0644 docs/man/sluice.1 $(DESTDIR)$(PREFIX)/share/man/man1/sluice.1
 	install -D -m 0644 docs/man/sluiced.8 $(DESTDIR)$(PREFIX)/share/man/man8/sluiced.8
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/sluice
+	sed -e 's|@BINDIR@|$(PREFIX)/bin|' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|' tools/systemd/sluiced.service.in \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/sluiced.service
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/systemd/system/sluiced.service
+	install -m 0644 docs/config.md docs/metrics.md docs/operations.md docs/disk-format.md $(DESTDIR)$(PREFIX)/share/doc/sluice
+	$(Q)# What an operator changed is not overwritten.
+	test -e $(DESTDIR)$(SYSCONFDIR)/sluice/server.properties || \
+		install -D -m 0644 tools/systemd/server.properties $(DESTDIR)$(SYSCONFDIR)/sluice/server.properties
 clean:
 	$(Q)rm -rf $(O)
 help:

@@ -14,6 +14,8 @@
  *
  *	2026-11-24T16:20:01.123Z WARN  conn: 10.0.0.7:51320: a TLS ClientHello on a plaintext port
  *
+ * In the journal it is "<4>conn: ..." instead, a priority in front, for the journal has the time.
+ *
  * A line is one write, whole up to DIAG_LINE_MAX bytes and cut there.  Bytes of peers go through
  * diag_escape(): nothing that they say can begin a line or speak to a terminal.
  */
@@ -44,6 +46,7 @@ static inline bool diag_may_show(enum diag_level level)
 {
 	return (int)level <= atomic_load_explicit(&diag_loudest, memory_order_relaxed);
 }
+void diag_journal_set(bool is_journal); /* before reactors_run(); false by default */
 /* Instead of stderr; NULL: stderr again.  For tests. */
 void diag_sink_set(void (*sink)(const char *line, size_t size));
 

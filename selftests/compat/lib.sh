@@ -65,8 +65,8 @@ properties() {
 		share.coordinator.state.topic.min.isr=1
 		transaction.state.log.replication.factor=1
 		transaction.state.log.min.isr=1
-		sluice.metrics.listener=
 	P
+	case "$*" in *sluice.metrics.listener=*) ;; *) echo "sluice.metrics.listener=" ;; esac
 	for kv in "$@"; do echo "$kv"; done
 }
 

@@ -10,6 +10,7 @@
 
 enum { WINDOW_MS = 10000, BURST_DEFAULT = 5 };
 
+static bool to_journal;
 static void (*sink)(const char *line, size_t size);
 
 /* ---- levels ---- */
@@ -131,24 +132,42 @@ static bool is_shown(enum diag_level level, const char *who)
 
 /* ---- lines ---- */
 
+void diag_journal_set(bool is_journal)
+{
+	to_journal = is_journal;
+}
+
 void diag_sink_set(void (*to)(const char *line, size_t size))
 {
 	sink = to;
+}
+
+/* What stands before the fact: when, how bad, who says so. */
+static size_t begin(char *line, size_t size, enum diag_level level, const char *who)
+{
+	/* Of syslog(3). */
+	static const char priority[] = { '2', '3', '4', '6', '7', '7' };
+	int64_t now = wall_ms();
+	time_t seconds = (time_t)(now / 1000);
+	struct tm tm;
+	size_t at;
+
+	_Static_assert(array_count(priority) == DIAG_TRACE + 1, "each has one");
+	check((size_t)level < array_count(priority));
+	if (to_journal)
+		return (size_t)snprintf(line, size, "<%c>%s: ", priority[level], who);
+	gmtime_r(&seconds, &tm);
+	at = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	return at + (size_t)snprintf(line + at, size - at, ".%03dZ %-5s %s: ", (int)(now % 1000),
+	                             diag_level_name(level), who);
 }
 
 static void say(enum diag_level level, const char *who, uint32_t dropped, const char *format,
                 va_list args)
 {
 	char line[DIAG_LINE_MAX];
-	int64_t now = wall_ms();
-	time_t seconds = (time_t)(now / 1000);
-	struct tm tm;
-	size_t at;
+	size_t at = begin(line, sizeof(line), level, who);
 
-	gmtime_r(&seconds, &tm);
-	at = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &tm);
-	at += (size_t)snprintf(line + at, sizeof(line) - at, ".%03dZ %-5s %s: ", (int)(now % 1000),
-	                       diag_level_name(level), who);
 	check(at < sizeof(line));
 	at += (size_t)vsnprintf(line + at, sizeof(line) - at, format, args);
 	if (dropped && at < sizeof(line))

@@ -2,6 +2,7 @@
 #include "broker/limits.h"
 
 #include "base/check.h"
+#include "broker/exporter.h"
 #include "io/strand.h"
 
 static const struct limit limits[] = {
@@ -24,6 +25,10 @@ static const struct limit limits[] = {
 	  "the client asks again, as it does anyway" },
 	{ "batches decompressed by workers", "batches of a reactor", "4",
 	  "the others wait in line, and their requests with them" },
+	{ "scrapers of metrics", "sockets", "16", "a new one is closed at once" },
+	{ "request for metrics", "bytes", "8 KiB, within 10 s", "the connection is closed" },
+	{ "committed offsets told of in metrics", "offsets of a scrape", "100000",
+	  "the rest is left out, and a comment says so" },
 	{ "fetch sessions", "sessions", "max.incremental.fetch.session.cache.slots",
 	  "an old one makes room, or the client is served without a session" },
 	{ "partitions of fetch sessions", "partitions of a reactor", "500000",
@@ -34,6 +39,9 @@ static const struct limit limits[] = {
 	  "appends wait for the directory's writer" },
 };
 
+_Static_assert(EXPORTER_CONNECTIONS == 16 && EXPORTER_REQUEST_BYTES == 8192 &&
+                       EXPORTER_REQUEST_MS == 10000 && EXPORTER_OFFSETS == 100000,
+               "as the table says");
 _Static_assert(LIMIT_FETCH_PARTITIONS == 500000, "as the table says");
 _Static_assert(STRAND_RUN_ITEMS == 64 && STRAND_RUN_BYTES == 256 * 1024 && STRAND_RUN_US == 200,
                "as the table says");

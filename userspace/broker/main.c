@@ -10,7 +10,9 @@
 #include "broker/broker.h"
 #include "broker/diag.h"
 #include "broker/metrics.h"
+#include "broker/service.h"
 #include "io/file.h"
+#include "io/notify.h"
 #include "io/reactor.h"
 
 /* Exit status, as of most daemons: started and stopped well; failed; asked for wrongly. */
@@ -104,21 +106,32 @@ static int read_file(const char *name, struct buf *out)
 /* ---- running ---- */
 
 static struct broker *the_broker;
+static struct service *service;
 static bool has_failed;
 
 static void on_failed(void *arg)
 {
 	(void)arg;
 	has_failed = true;
+	service_stopping(service);
+}
+
+static void on_ready(void *arg, uint64_t ms)
+{
+	(void)arg;
+	(void)ms;
+	service_ready(service);
 }
 
 static void start(void *arg)
 {
+	service_start(service);
 	broker_start(arg);
 }
 
 static void on_signal(void)
 {
+	service_stopping(service);
 	broker_stop(the_broker);
 }
 
@@ -149,7 +162,9 @@ static int run(const struct config *config)
 		.worker_count = config_int(config, CONFIG_SLUICE_IO_THREADS),
 		.file_io_uring = config_file_io(config) != CONFIG_FILE_IO_THREADS,
 	};
-	const struct broker_options options = { .config = config, .failed = on_failed };
+	const struct broker_options options = { .config = config,
+		                                .ready = on_ready,
+		                                .failed = on_failed };
 	struct broker_error why;
 	int err = reactors_open(&reactors);
 
@@ -165,10 +180,12 @@ static int run(const struct config *config)
 		reactors_close();
 		return EXIT_FAILED;
 	}
+	service = service_new(the_broker);
 	signals_handle(on_signal, NULL);
 	reactors_run(start, the_broker);
 	err = broker_close(the_broker);
 	reactors_close();
+	service_free(service);
 	broker_free(the_broker);
 	if (!err && !has_failed)
 		diag_info("broker", "stopped");
@@ -234,6 +251,7 @@ int main(int argc, char **argv)
 			return EXIT_OK;
 		}
 	}
+	diag_journal_set(notify_is_journal());
 	status = parse(argc, argv, &a);
 	if (status < 0) {
 		choose_hash_keys();
