@@ -125,6 +125,10 @@ static void a_stop_is_clean_only_when_it_was_said(void **state)
 	mem_free(data);
 	assert_int_equal(log_dir_begin(test_dir), 0);
 	assert_int_equal(look(NULL), LOG_KILLED);
+	/* A sync failed: the cache of this boot may show what the device never got. */
+	log_dir_doubt(test_dir);
+	log_dir_doubt(test_dir);
+	assert_int_equal(look(NULL), LOG_POWERLESS);
 	/* Another boot. */
 	assert_int_equal(dir_replace(test_dir, ".sluice_boot", "version: 0\nboot: x\n", 19, true),
 	                 0);
