@@ -2,20 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `sluice topic`, `produce` and `consume` with a running broker: sluiced, and where java and mvn are
 # Apache Kafka as well.  `test_cli.sh kafka` runs with Kafka only, `test_cli.sh sluiced` with sluiced.
-. "$(dirname "$0")/lib.sh"
-export SLUICE_BOOTSTRAP=127.0.0.1:$port
-sluice() { timeout 60 "$O/sluice" "$@"; }
-# status N NAME PATTERN command...: this exit status, and standard error says so
-status() {
-	local want=$1 name=$2 pattern=$3 rc
-	shift 3
-	"$@" >"$dir/out" 2>"$dir/err"
-	rc=$?
-	[ $rc = $want ] || { cat "$dir/out" "$dir/err"; die "$name: exit $rc, not $want"; }
-	[ -z "$pattern" ] || grep -Eq -- "$pattern" "$dir/err" || { cat "$dir/err"; die "$name: standard error has no /$pattern/"; }
-	echo "ok: $name"
-}
-count() { [ "$(wc -l <"$dir/out")" = "$1" ] || die "$(wc -l <"$dir/out") lines, not $1"; }
+. "$(dirname "$0")/cli.sh"
 
 # ---- without a broker ----
 
@@ -168,19 +155,4 @@ all() {
 	ends
 }
 
-only=${1:-}
-if [ "$only" != kafka ]; then
-	broker_start
-	all
-	broker_stop
-	echo "ok: all of it with sluiced"
-fi
-[ "$only" != sluiced ] || exit 0
-for c in java mvn; do
-	command -v $c >/dev/null || { echo "ok; not tried with Apache Kafka: $c is not installed"; exit 0; }
-done
-rm -rf "$dir/data"
-kafka_start
-all
-kafka_stop
-echo "ok: all of it with Apache Kafka"
+with_both "${1:-}"

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli.h"
 #include "io/file.h"
+#include "progress.h"
 
 /* ---- options and words ---- */
 
@@ -139,6 +140,7 @@ int cli_run(struct cli *cli, const char *what, const struct cli_command *command
 static void say(const char *format, va_list args, const char *end)
 {
 	fflush(stdout);
+	progress_clear();
 	fputs("sluice: ", stderr);
 	vfprintf(stderr, format, args);
 	fputs(end, stderr);

@@ -63,6 +63,8 @@ void *cli_read_file(const char *path, size_t size_max, size_t *ret_size);
 /* A client for cli->bootstrap; `conf` may be NULL and is taken over. */
 rd_kafka_t *cli_client(struct cli *cli, rd_kafka_type_t type, rd_kafka_conf_t *conf);
 void cli_conf(rd_kafka_conf_t *conf, const char *key, const char *value);
+/* Every -X KEY=VALUE of the command line. */
+void cli_conf_options(struct cli *cli, rd_kafka_conf_t *conf);
 /* Ends the program with what is known of the trouble and what can be done. */
 void cli_fail_with(rd_kafka_resp_err_t err, const char *what) __attribute__((noreturn));
 /* Nobody listens there. */

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "base/str.h"
 #include "cli.h"
 
 enum { CONNECT_STEP_MS = 250 };
@@ -92,6 +94,22 @@ void cli_conf(rd_kafka_conf_t *conf, const char *key, const char *value)
 
 	if (rd_kafka_conf_set(conf, key, value, error, sizeof(error)) != RD_KAFKA_CONF_OK)
 		cli_usage("%s", error);
+}
+
+void cli_conf_options(struct cli *cli, rd_kafka_conf_t *conf)
+{
+	const char *text;
+
+	while ((text = cli_option(cli, "-X"))) {
+		const char *equals = strchr(text, '=');
+		char *key;
+
+		if (!equals || equals == text)
+			cli_usage("-X %s: KEY=VALUE is wanted", text);
+		key = str_dup((struct str){ text, (uint32_t)(equals - text) });
+		cli_conf(conf, key, equals + 1);
+		mem_free(key);
+	}
 }
 
 rd_kafka_t *cli_client(struct cli *cli, rd_kafka_type_t type, rd_kafka_conf_t *conf)

@@ -244,6 +244,14 @@ static int config_unset(struct cli *cli)
 
 /* ---- list ---- */
 
+static int by_resource(const void *a, const void *b)
+{
+	const struct list_config_resources_response_config_resource *x = a, *y = b;
+	int order = strcmp(type_name(x->resource_type), type_name(y->resource_type));
+
+	return order ? order : str_cmp(x->resource_name, y->resource_name);
+}
+
 static int config_list(struct cli *cli)
 {
 	static int8_t wanted[] = { CONFIG_TOPIC, CONFIG_BROKER, CONFIG_BROKER_LOGGER, CONFIG_GROUP,
@@ -260,6 +268,9 @@ static int config_list(struct cli *cli)
 	answer = kafka_ask(&k, KAFKA_ANY, API_LIST_CONFIG_RESOURCES, &r);
 	if (answer->error_code)
 		kafka_fail(&k, "config list", answer->error_code, (struct str){ 0 });
+	if (answer->config_resources_count)
+		qsort(answer->config_resources, answer->config_resources_count,
+		      sizeof(*answer->config_resources), by_resource);
 	for (uint32_t i = 0; i < answer->config_resources_count; i++) {
 		const struct list_config_resources_response_config_resource *c =
 			&answer->config_resources[i];

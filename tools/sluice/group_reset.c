@@ -210,13 +210,19 @@ static int commit(struct reset *r)
 
 static void check_idle(const struct reset *r)
 {
-	if (!r->g.found || str_eq(r->g.state, STR("Empty")) || str_eq(r->g.state, STR("Dead")))
+	const struct group *g = &r->g;
+	const char *is_static = "";
+
+	if (!g->found || str_eq(g->state, STR("Empty")) || str_eq(g->state, STR("Dead")))
 		return;
-	cli_fail("%s: the group is %.*s with %" PRIu32 " active member%s, which would commit their "
-	         "own offsets over these; stop its consumers first, `sluice group describe %s` "
-	         "shows who they are",
-	         r->id, STR_ARG(r->g.state), r->g.member_count, r->g.member_count == 1 ? "" : "s",
-	         r->id);
+	for (uint32_t i = 0; i < g->member_count; i++)
+		if (g->member[i].instance.data)
+			is_static = " (a static member counts until its session times out)";
+	cli_fail("%s: the group is %.*s and has %" PRIu32 " active member%s, whose own commits "
+	         "would undo this; stop its consumers first%s, `sluice group describe %s` shows "
+	         "who they are",
+	         r->id, STR_ARG(g->state), g->member_count, g->member_count == 1 ? "" : "s",
+	         is_static, r->id);
 }
 
 int group_reset(struct cli *cli)

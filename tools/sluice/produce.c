@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "cli.h"
+#include "progress.h"
 
 const char produce_help[] =
 	"sluice produce: one record a line of standard input\n"
@@ -20,6 +22,7 @@ const char produce_help[] =
 	"    --whole               all of standard input is the value of one record\n"
 	"    --compression C       none, gzip, snappy, lz4 or zstd\n"
 	"    --acks N              all (the default), 1 or 0\n"
+	"    -X KEY=VALUE          a setting of librdkafka, as linger.ms=100\n"
 	"\n"
 	"With --acks all the producer is idempotent: no record twice, none out of order.\n"
 	"Exit status 0: the cluster has acknowledged every record.\n";
@@ -33,6 +36,7 @@ struct produce {
 	bool null_empty;       /* an empty key or value is null */
 	bool whole;
 	rd_kafka_headers_t *headers;
+	struct progress progress;
 	long failed;
 	long delivered;
 };
@@ -127,6 +131,7 @@ static void send_record(struct produce *p, const struct line *l)
 	if (err && !p->failed++)
 		say_failure(p, err);
 	rd_kafka_poll(p->client, 0);
+	progress_step(&p->progress, p->delivered, -1);
 }
 
 static void send_line(struct produce *p, const char *text, size_t size)
@@ -229,6 +234,7 @@ static rd_kafka_conf_t *producer_conf(struct cli *cli, struct produce *p)
 	cli_conf(conf, "message.timeout.ms", "60000");
 	/* What a record may weigh is the topic's to say. */
 	cli_conf(conf, "message.max.bytes", "1000000000");
+	cli_conf_options(cli, conf);
 	rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
 	rd_kafka_conf_set_opaque(conf, p);
 	return conf;
@@ -263,6 +269,7 @@ int cmd_produce(struct cli *cli)
 	p.client = cli_client(cli, RD_KAFKA_PRODUCER, conf);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	progress_start(&p.progress, STDIN_FILENO);
 	if (p.whole)
 		send_whole(&p);
 	else
@@ -270,8 +277,11 @@ int cmd_produce(struct cli *cli)
 	if (ferror(stdin) && !interrupted)
 		cli_say("standard input: %s", strerror(errno));
 	/* Ends by itself: each record is delivered or fails in message.timeout.ms. */
-	while (rd_kafka_outq_len(p.client))
+	while (rd_kafka_outq_len(p.client)) {
 		rd_kafka_poll(p.client, 100);
+		progress_step(&p.progress, p.delivered, -1);
+	}
+	progress_clear();
 	if (p.headers)
 		rd_kafka_headers_destroy(p.headers);
 	rd_kafka_destroy(p.client);
