@@ -57,6 +57,21 @@ struct listener;
 struct listener_handler {
 	struct sock_owner *(*accepted)(void *arg, struct sock *s);
 	void *arg;
+	/*
+	 * May be NULL.  Inside listener_open(), when every reactor is pinned and its socket
+	 * listens: asks somebody to steer by CPU better than io does, as include/kern/ can.  Socket
+	 * fd[i] is reactor i's, which runs on cpu[i].  -errno: io steers as it can.
+	 */
+	int (*steer)(void *arg, uint16_t port, const int *fd, const int *cpu, uint32_t count);
+};
+
+/* How new connections find their reactor. */
+enum listener_spread {
+	LISTENER_ALONE,      /* there is only one */
+	LISTENER_BY_HANDLER, /* by CPU, as handler->steer() arranged */
+	LISTENER_BY_CPU,     /* by CPU, with classic BPF */
+	LISTENER_BY_HASH,    /* as the kernel likes, for reactors are not pinned */
+	LISTENER_REFUSED,    /* the same, for BPF was refused */
 };
 
 /* main thread before reactors_run(), or reactor 0.  port 0: the kernel chooses, see
@@ -64,6 +79,7 @@ struct listener_handler {
 int listener_open(const char *host, uint16_t port, const struct listener_handler *handler,
                   struct listener **ret) must_check;
 uint16_t listener_port(const struct listener *l);
+enum listener_spread listener_spread(const struct listener *l);
 void listener_close(struct listener *l); /* reactor 0; no accepted() after it returned on any
                                             reactor but those under way */
 

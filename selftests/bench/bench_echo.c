@@ -131,7 +131,7 @@ static void *client(void *arg)
 
 static void start(void *arg)
 {
-	struct listener_handler handler = { accepted, NULL };
+	struct listener_handler handler = { .accepted = accepted };
 	struct listener *l;
 
 	check(!listener_open("127.0.0.1", 0, &handler, &l));

@@ -170,7 +170,7 @@ static void client_event(struct sock_owner *self, unsigned int events)
 
 static void connect_all(void *arg)
 {
-	struct listener_handler handler = { echo_accepted, NULL };
+	struct listener_handler handler = { .accepted = echo_accepted };
 
 	(void)arg;
 	atomic_store(&wrong_owners, 0);
@@ -295,7 +295,7 @@ static void eat(struct sock_owner *self, unsigned int events)
 
 static void serve_file(void *arg)
 {
-	struct listener_handler handler = { feeder_accepted, NULL };
+	struct listener_handler handler = { .accepted = feeder_accepted };
 
 	(void)arg;
 	eater = (struct eater){ .owner.event = eat, .right = true };
@@ -336,7 +336,7 @@ static void a_large_file_arrives_whole_between_head_and_tail(void **state)
 static void a_port_in_use_is_refused(void **state)
 {
 	struct reactors_options options = { .count = 2 };
-	struct listener_handler handler = { echo_accepted, NULL };
+	struct listener_handler handler = { .accepted = echo_accepted };
 	struct listener *first, *second;
 
 	(void)state;
@@ -369,7 +369,7 @@ static struct sock_owner refused_owner = { refused_event };
 static void connect_to_nobody(void *arg)
 {
 	uint16_t port;
-	struct listener_handler handler = { echo_accepted, NULL };
+	struct listener_handler handler = { .accepted = echo_accepted };
 
 	(void)arg;
 	assert_int_equal(listener_open("127.0.0.1", 0, &handler, &listener), 0);

@@ -314,7 +314,7 @@ int exporter_open(struct broker *broker, const char *host, uint16_t port, struct
 {
 	int count = reactor_count();
 	struct exporter *e = mem_zalloc(sizeof(*e) + (size_t)count * sizeof(e->shard[0]));
-	const struct listener_handler handler = { accepted, e };
+	const struct listener_handler handler = { .accepted = accepted, .arg = e };
 	int err;
 
 	e->broker = broker;

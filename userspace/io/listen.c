@@ -34,6 +34,7 @@ struct listener {
 	struct list link;
 	struct listener_handler handler;
 	uint16_t port;
+	enum listener_spread spread;
 	atomic_bool closed;
 	atomic_int open_count; /* shards not yet closed by their reactors, and passings on */
 	int shard_count;
@@ -257,18 +258,30 @@ uint16_t listener_port(const struct listener *l)
 	return l->port;
 }
 
-/*
- * The kernel gives a connection to the reactor that runs where its SYN came in.  Losing this
- * costs locality only.
- */
-static void steer(struct listener *l)
+enum listener_spread listener_spread(const struct listener *l)
+{
+	return l->spread;
+}
+
+static bool steered_by_handler(struct listener *l)
+{
+	int fd[REACTORS_MAX], cpu[REACTORS_MAX];
+
+	if (!l->handler.steer)
+		return false;
+	for (int i = 0; i < l->shard_count; i++) {
+		fd[i] = l->shard[i].fd;
+		cpu[i] = reactor_at(i)->cpu;
+	}
+	return !l->handler.steer(l->handler.arg, l->port, fd, cpu, (uint32_t)l->shard_count);
+}
+
+static bool steered_by_classic_bpf(struct listener *l)
 {
 	struct sock_filter code[REACTORS_MAX * 2 + 3];
 	struct sock_fprog program = { .filter = code };
 	unsigned short n = 0;
 
-	if (l->shard_count < 2 || !reactors_are_pinned())
-		return;
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 	                                         (uint32_t)(SKF_AD_OFF + SKF_AD_CPU));
 	for (int i = 0; i < l->shard_count; i++) {
@@ -280,13 +293,23 @@ static void steer(struct listener *l)
 		(struct sock_filter)BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, (uint32_t)l->shard_count);
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_A, 0);
 	program.len = n;
-	if (setsockopt(l->shard[0].fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
-	               sizeof(program)))
-		reactors_note(
-			"port %u: connections are spread by hash; steering by CPU refused: %s",
-			l->port, strerror(errno));
-	else
-		reactors_note("port %u: connections are steered by CPU", l->port);
+	return !setsockopt(l->shard[0].fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+	                   sizeof(program));
+}
+
+/*
+ * The kernel gives a connection to the reactor that runs where its SYN came in.  Losing this
+ * costs locality only.
+ */
+static enum listener_spread steer(struct listener *l)
+{
+	if (l->shard_count < 2)
+		return LISTENER_ALONE;
+	if (!reactors_are_pinned())
+		return LISTENER_BY_HASH;
+	if (steered_by_handler(l))
+		return LISTENER_BY_HANDLER;
+	return steered_by_classic_bpf(l) ? LISTENER_BY_CPU : LISTENER_REFUSED;
 }
 
 static int shard_bind(struct shard *shard, struct sockaddr_in6 *address, socklen_t size, bool first)
@@ -365,7 +388,7 @@ int listener_open(const char *host, uint16_t port, const struct listener_handler
 	err = bind_all(l, host, port);
 	if (err)
 		goto fail;
-	steer(l);
+	l->spread = steer(l);
 	for (int i = 0; i < n; i++) {
 		err = reactor_watch(reactor_at(i), l->shard[i].fd, EPOLLIN, &l->shard[i].source);
 		if (err)

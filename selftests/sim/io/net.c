@@ -502,6 +502,13 @@ uint16_t listener_port(const struct listener *l)
 	return l->port;
 }
 
+/* Here the seed spreads them. */
+enum listener_spread listener_spread(const struct listener *l)
+{
+	(void)l;
+	return LISTENER_BY_HASH;
+}
+
 void listener_close(struct listener *l)
 {
 	if (!l)
