@@ -15,13 +15,22 @@ VERSION := 0.1.0
 PKGS     := libcrypto liburing libzstd liblz4 zlib libisal
 CLI_PKGS := rdkafka
 
+# Kernel helps are compiled in where clang, bpftool and libbpf are; BPF=0 leaves them out.
+BPFTOOL ?= $(shell PATH=$$PATH:/usr/sbin command -v bpftool)
+ifndef BPF
+BPF     := $(if $(and $(BPFTOOL),$(shell command -v $(CLANG) 2>&1),$(shell pkg-config --exists 'libbpf >= 1.0' 2>&1 && echo y)),1,0)
+endif
+ifeq ($(BPF),1)
+PKGS    += libbpf
+endif
+
 CFLAGS   ?= -O2 -g
 WARN     := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
 	    -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wimplicit-fallthrough -Werror
 HARDEN   := -fPIE -fstack-protector-strong -fcf-protection \
 	    $(if $(SAN),,$(if $(findstring -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=2))
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPPFLAGS += -Iinclude -I$(O)/gen -D_GNU_SOURCE -DSLUICE_VERSION=\"$(VERSION)\" -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CPPFLAGS += -Iinclude -I$(O)/gen -isystem $(O)/bpf -D_GNU_SOURCE -DSLUICE_VERSION=\"$(VERSION)\" -MMD -MP $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 ALL_CFLAGS  = -std=gnu17 $(WARN) $(HARDEN) $(CFLAGS) $(SANFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lsnappy -lpthread
@@ -35,7 +44,7 @@ endif
 # The layers from the ground up; the first three are pure: no I/O, no clock, no threads.
 PURE   := base wire core
 LAYERS := $(PURE) io store kern broker
-src     = $(wildcard userspace/$(1)/*.c userspace/$(1)/*/*.c)
+src     = $(filter-out userspace/kern/$(if $(filter 1,$(BPF)),none,bpf)/%,$(wildcard userspace/$(1)/*.c userspace/$(1)/*/*.c))
 obj     = $(patsubst %.c,$(O)/%.o,$(1))
 
 MAIN      := userspace/broker/main.c
@@ -52,17 +61,33 @@ BENCH     := $(patsubst %.c,$(O)/%,$(wildcard selftests/bench/bench_*.c))
 SCHEMA    := $(wildcard userspace/wire/schema/*.msg)
 MSGC      := $(O)/msgc
 GEN       := $(O)/gen/messages.c
+SKEL      := $(patsubst bpf/%.bpf.c,$(O)/bpf/skel/%.skel.h,$(wildcard bpf/*.bpf.c))
+BPF_MODE  := $(O)/gen/bpf.$(BPF)
 
-.PHONY: all run deps test tests run-tests check stress sim fuzz bench compat format format-check tidy compdb install clean help
+.PHONY: all bpf run deps test tests run-tests check stress sim fuzz bench compat format format-check tidy compdb install clean help
 all: $(O)/sluiced $(O)/sluice $(O)/pure.ok
 
 $(O)/libpure.a: $(PURE_OBJ)
-$(O)/libsluice.a: $(ALL_OBJ)
+$(O)/libsluice.a: $(ALL_OBJ) $(BPF_MODE)
 $(O)/libabove.a: $(ABOVE_IO)
-$(O)/libsim.a: $(SIM_OBJ)
+$(O)/libsim.a: $(SIM_OBJ) $(BPF_MODE)
 $(O)/%.a:
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+# A build that changes its mind about BPF makes its libraries again.
+$(BPF_MODE):
+	$(Q)mkdir -p $(@D) && rm -f $(O)/gen/bpf.[01] && touch $@
+
+# Programs for the kernel, and the headers that carry them into the daemon.
+bpf: $(SKEL)
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard include/abi/*.h)
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) -target bpf -g -O2 -Wall -Wextra -Werror -Iinclude \
+		-isystem /usr/include/$(shell $(CC) -print-multiarch) -c $< -o $@
+$(O)/bpf/skel/%.skel.h: $(O)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)mkdir -p $(@D) && $(BPFTOOL) gen skeleton $< name $*_bpf > $@
+$(call obj,$(wildcard userspace/kern/bpf/*.c)) $(patsubst %.c,$(O)/fuzz/%.o,$(wildcard userspace/kern/bpf/*.c)): $(SKEL)
 
 # Purity is a link fact, not a promise: these layers may call nothing else.
 $(O)/pure.ok: $(O)/libpure.a $(O)/libabove.a tools/tidy/pure.allow tools/tidy/seam.deny
@@ -125,7 +150,7 @@ run:
 	$(O)/sluiced $(ARGS)
 
 deps:
-	tools/deps.sh
+	tools/deps.sh kernel
 
 check: all $(UNIT)
 	$(Q)selftests/run unit $(UNIT)
@@ -146,7 +171,7 @@ test:
 tests: all tidy $(UNIT) $(STRESS) $(SIM)
 run-tests: tests
 	$(Q)O=$(O) selftests/run all $(UNIT) $(STRESS) $(SIM) \
-		$(wildcard selftests/crash/test_*.sh selftests/compat/test_*.sh)
+		$(wildcard selftests/bpf/test_*.sh selftests/crash/test_*.sh selftests/compat/test_*.sh)
 
 C_FILES = $(shell find $(wildcard include userspace bpf selftests tools) -name '*.[ch]')
 format:
@@ -178,6 +203,7 @@ help:
 	@echo 'make test      every test that needs no second machine'
 	@echo 'make all       build $(O)/sluiced and $(O)/sluice'
 	@echo 'make deps      install the packages the build needs (Debian)'
+	@echo 'make bpf       the programs for the kernel (with all, where clang, bpftool and libbpf are; BPF=0: without)'
 	@echo 'make check | stress | sim | compat    one kind of test'
 	@echo 'make fuzz      build the fuzzers (clang)'
 	@echo 'make bench     paired figures'

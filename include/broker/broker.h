@@ -26,6 +26,7 @@ struct partitions;
 struct producer_ids;
 struct fetchers;
 struct conn_server;
+struct kernel;
 struct auto_topics;
 struct validators;
 
@@ -39,6 +40,7 @@ struct broker {
 	struct auto_topics *auto_topics;
 	int32_t node_id;
 	struct conn_server *server;
+	struct kernel *kernel; /* NULL: no kernel helps */
 };
 
 /* reactor: until the end of the turn */
@@ -56,6 +58,7 @@ struct broker_error {
 
 struct broker_options {
 	const struct config *config; /* a reference, the broker's from then on */
+	struct kernel *kernel;       /* stays the caller's, to be closed after broker_free(); or NULL */
 	/* reactor 0: clients can connect, since `ms` after broker_open() began. */
 	void (*ready)(void *arg, uint64_t ms);
 	/* reactor 0: it cannot go on; broker_stop() is under way already. */

@@ -169,6 +169,8 @@ struct config_voter config_metrics_listener(const struct config *c);
 enum config_file_io { CONFIG_FILE_IO_AUTO, CONFIG_FILE_IO_URING, CONFIG_FILE_IO_THREADS };
 enum config_file_io config_file_io(const struct config *c);
 
+bool config_bpf(const struct config *c); /* sluice.bpf */
+
 /* docs/config.md, from the table. */
 void config_document(struct buf *out);
 

@@ -59,6 +59,9 @@ int conn_server_listen(struct conn_server *server, const char *host, uint16_t po
                        int16_t security_protocol, bool is_controller,
                        uint16_t *ret_port) must_check;
 
+/* How connections find their reactor, on the listener that was opened last. */
+enum listener_spread conn_server_spread(const struct conn_server *server);
+
 /*
  * reactor 0.  No more connections and no more requests; what was begun is answered, until grace_ms
  * are over; then every connection is closed and stopped(arg) runs on reactor 0.

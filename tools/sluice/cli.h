@@ -83,6 +83,7 @@ int cmd_config(struct cli *cli);
 int cmd_cluster(struct cli *cli);
 int cmd_log(struct cli *cli);
 int cmd_storage(struct cli *cli);
+int cmd_kernel(struct cli *cli);
 
 extern const char topic_help[];
 extern const char produce_help[];
@@ -92,5 +93,6 @@ extern const char config_help[];
 extern const char cluster_help[];
 extern const char log_help[];
 extern const char storage_help[];
+extern const char kernel_help_text[];
 
 #endif

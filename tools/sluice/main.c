@@ -16,6 +16,7 @@ static const char help[] =
 	"  sluice cluster info             brokers, quorum, features\n"
 	"  sluice log dump FILE...         batches, records, index entries, checkpoints\n"
 	"  sluice storage random-uuid|format|info\n"
+	"  sluice kernel                   what eBPF does for the brokers of this machine\n"
 	"\n"
 	"  sluice COMMAND --help           what COMMAND takes\n"
 	"  --bootstrap-server HOST:PORT    default 127.0.0.1:9092, or $SLUICE_BOOTSTRAP\n"
@@ -24,10 +25,11 @@ static const char help[] =
 	"Exit status: 0, 1 when the work failed, 2 when it was asked for wrongly.\n";
 
 static const struct cli_command command[] = {
-	{ "topic", cmd_topic, topic_help },       { "produce", cmd_produce, produce_help },
-	{ "consume", cmd_consume, consume_help }, { "log", cmd_log, log_help },
-	{ "storage", cmd_storage, storage_help }, { "group", cmd_group, group_help },
-	{ "config", cmd_config, config_help },    { "cluster", cmd_cluster, cluster_help },
+	{ "topic", cmd_topic, topic_help },         { "produce", cmd_produce, produce_help },
+	{ "consume", cmd_consume, consume_help },   { "log", cmd_log, log_help },
+	{ "storage", cmd_storage, storage_help },   { "group", cmd_group, group_help },
+	{ "config", cmd_config, config_help },      { "cluster", cmd_cluster, cluster_help },
+	{ "kernel", cmd_kernel, kernel_help_text },
 };
 enum { COMMANDS = sizeof(command) / sizeof(command[0]) };
 

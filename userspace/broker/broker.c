@@ -19,6 +19,7 @@
 #include "broker/validators.h"
 #include "broker_private.h"
 #include "core/topic_name.h"
+#include "kern/kernel.h"
 
 /*
  * Start, in this order, each step resting on the one before:
@@ -209,6 +210,42 @@ static void export_metrics(struct broker_life *life)
 	mem_free(name);
 }
 
+static const char *why_unsteered(enum listener_spread spread)
+{
+	switch (spread) {
+	case LISTENER_ALONE:
+		return "one reactor is enough";
+	case LISTENER_BY_HASH:
+		return "reactors are not pinned";
+	case LISTENER_REFUSED:
+		return "BPF is refused";
+	case LISTENER_BY_CPU:
+	case LISTENER_BY_HANDLER:
+		break;
+	}
+	return NULL;
+}
+
+/* One line: which kernel helps are on, which off and why. */
+static void say_helps(const struct broker_life *life)
+{
+	enum listener_spread spread = conn_server_spread(life->broker.server);
+	const char *why = why_unsteered(spread);
+	struct kernel_help help = { .how = "sluice.bpf=off" };
+
+	if (life->broker.kernel)
+		kernel_help(life->broker.kernel, 0, &help);
+	else if (config_bpf(life->base))
+		kernel_probe(0, &help); /* a build without helps says so */
+	if (why)
+		diag_info("kernel", "steer off: %s", why);
+	else if (spread == LISTENER_BY_HANDLER)
+		diag_info("kernel", "steer on: %s", help.how);
+	else
+		diag_info("kernel", "steer on: classic BPF; %s",
+		          help.is_on ? "eBPF could not be attached" : help.how);
+}
+
 static void give_up(struct broker_life *life, const struct broker_error *why)
 {
 	diag_error("broker", "%s", why->text);
@@ -247,6 +284,7 @@ static void on_unfenced(void *arg)
 		give_up(life, &why);
 		return;
 	}
+	say_helps(life);
 	ms = mono_ms() - life->begun_ms;
 	diag_info("broker", "ready after %llu ms: node %d of cluster %.*s", (unsigned long long)ms,
 	          life->broker.node_id, STR_ARG(metadata_cluster_id(life->broker.metadata)));
@@ -438,6 +476,7 @@ int broker_open(const struct broker_options *options, struct broker **ret, struc
 	life->broker_epoch = -1;
 	atomic_init(&life->broker.config, config_get(life->base));
 	life->broker.node_id = config_int(life->base, CONFIG_NODE_ID);
+	life->broker.kernel = options->kernel;
 	arena_init(&life->arena, SIZE_MAX);
 	err = check_roles(life->base, why);
 	if (!err)

@@ -324,6 +324,11 @@ struct config_voter config_metrics_listener(const struct config *c)
 	return c->metrics_listener;
 }
 
+bool config_bpf(const struct config *c)
+{
+	return !str_eq(config_str(c, CONFIG_SLUICE_BPF), STR("off"));
+}
+
 enum config_file_io config_file_io(const struct config *c)
 {
 	struct str text = config_str(c, CONFIG_SLUICE_FILE_IO);

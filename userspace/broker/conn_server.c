@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "conn_private.h"
+#include "kern/kernel.h"
+#include "kern/steer.h"
 
 const struct conn_limits CONN_LIMITS_DEFAULT = {
 	.request_bytes_max = 100 * 1024 * 1024,
@@ -158,11 +163,27 @@ static struct sock_owner *accepted(void *arg, struct sock *sock)
 	return conn_start(arg, sock);
 }
 
+static int steer(void *arg, uint16_t port, const int *fd, const int *cpu, uint32_t count)
+{
+	struct conn_listener *l = arg;
+	struct steer *help = kernel_steer(l->server->broker->kernel);
+	int err = help ? steer_add(help, port, fd, cpu, count) : -EOPNOTSUPP;
+
+	if (err && help)
+		diag_warn("kernel", "port %u: eBPF steering: %s", port, strerror(-err));
+	return err;
+}
+
+enum listener_spread conn_server_spread(const struct conn_server *server)
+{
+	return server->listener ? listener_spread(server->listener->socket) : LISTENER_ALONE;
+}
+
 int conn_server_listen(struct conn_server *server, const char *host, uint16_t port, struct str name,
                        int16_t security_protocol, bool is_controller, uint16_t *ret_port)
 {
 	struct conn_listener *l = mem_zalloc(sizeof(*l));
-	struct listener_handler handler = { accepted, l };
+	struct listener_handler handler = { accepted, l, steer };
 	int err;
 
 	l->server = server;

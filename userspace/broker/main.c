@@ -14,6 +14,7 @@
 #include "io/file.h"
 #include "io/notify.h"
 #include "io/reactor.h"
+#include "kern/kernel.h"
 
 /* Exit status, as of most daemons: started and stopped well; failed; asked for wrongly. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -162,13 +163,16 @@ static int run(const struct config *config)
 		.worker_count = config_int(config, CONFIG_SLUICE_IO_THREADS),
 		.file_io_uring = config_file_io(config) != CONFIG_FILE_IO_THREADS,
 	};
-	const struct broker_options options = { .config = config,
-		                                .ready = on_ready,
-		                                .failed = on_failed };
+	int32_t node_id = config_int(config, CONFIG_NODE_ID);
+	struct kernel *kernel = config_bpf(config) ? kernel_open() : NULL; /* before any thread */
+	const struct broker_options options = {
+		.config = config, .kernel = kernel, .ready = on_ready, .failed = on_failed
+	};
 	struct broker_error why;
 	int err = reactors_open(&reactors);
 
 	if (err) {
+		kernel_close(kernel);
 		diag_error("broker", "this machine refuses: %s", strerror(-err));
 		config_put(config);
 		return EXIT_FAILED;
@@ -178,8 +182,10 @@ static int run(const struct config *config)
 	if (err) {
 		diag_error("broker", "%s", why.text);
 		reactors_close();
+		kernel_close(kernel);
 		return EXIT_FAILED;
 	}
+	kernel_pin(kernel, node_id);
 	service = service_new(the_broker);
 	signals_handle(on_signal, NULL);
 	reactors_run(start, the_broker);
@@ -187,6 +193,7 @@ static int run(const struct config *config)
 	reactors_close();
 	service_free(service);
 	broker_free(the_broker);
+	kernel_close(kernel);
 	if (!err && !has_failed)
 		diag_info("broker", "stopped");
 	return err || has_failed ? EXIT_FAILED : EXIT_OK;
