@@ -18,7 +18,8 @@ enum {
 	PARTS_MAX = 3,
 	OFFSETS_MAX = 4096,
 	VALUES_MAX = 1 << 15,
-	PIDS_MAX = 1 << 16
+	PIDS_MAX = 1 << 16,
+	GROUPS_MAX = 2,
 };
 
 enum topic_state { ABSENT, CREATING, PRESENT, DELETING };
@@ -50,12 +51,21 @@ struct place {
 	int64_t offset;
 };
 
+/* What a group committed of partition 0 of a topic. */
+struct commit_model {
+	uint32_t life; /* of the topic */
+	int64_t known; /* acknowledged, or fetched; -1: nothing */
+	int64_t asked;
+};
+
 struct model {
 	struct topic_model topic[TOPICS_MAX];
 	struct place place[VALUES_MAX]; /* of each value */
 	uint32_t values;                /* given out */
 	bool pid[PIDS_MAX];             /* given out */
-	bool has_trouble;               /* this life has a disk that fails once */
+	struct commit_model commit[GROUPS_MAX][TOPICS_MAX];
+	int64_t commits;  /* asked for */
+	bool has_trouble; /* this life has a disk that fails once */
 };
 
 static struct model *model;
@@ -111,6 +121,9 @@ static void model_settle(void)
 
 static void model_power_cut(void)
 {
+	for (int i = 0; i < GROUPS_MAX; i++)
+		for (int k = 0; k < TOPICS_MAX; k++)
+			model->commit[i][k].known = -1; /* __consumer_offsets is not synced */
 	for (int i = 0; i < TOPICS_MAX; i++)
 		for (int k = 0; k < PARTS_MAX; k++) {
 			struct part_model *p = &model->topic[i].part[k];

@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "broker/diag.h"
 #include "broker_audit.h"
+#include "broker_committer.h"
 #include "broker_worker.h"
 #include "io/reactor.h"
 
@@ -35,6 +36,7 @@ enum {
 struct plan {
 	int steps; /* of each worker in this life */
 	int reactors;
+	bool with_groups;
 	bool gets_full; /* the disk, for a while */
 };
 
@@ -44,6 +46,7 @@ static struct client_model *clients; /* one for each worker */
 static struct broker *broker;
 static struct audit audit;
 static struct worker worker[WORKERS];
+static struct committer committer;
 static bool is_stopping;
 static uint64_t answers_seen;
 static int silent_s;
@@ -72,6 +75,8 @@ static struct config *load_config(void)
 		STR("log.dirs=/data"),
 		STR("listeners=PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093"),
 		STR("num.partitions=2"),
+		STR("offsets.topic.num.partitions=2"),
+		STR("offsets.topic.replication.factor=1"),
 		STR("log.segment.delete.delay.ms=2000"),
 		STR("log.flush.offset.checkpoint.interval.ms=3000"),
 	};
@@ -92,6 +97,8 @@ static void stop_when_done(void)
 	for (int i = 0; i < WORKERS; i++)
 		if (!worker_is_done(&worker[i]))
 			return;
+	if (!committer_is_done(&committer))
+		return;
 	if (!is_stopping)
 		sim_signal_stop();
 	is_stopping = true;
@@ -99,6 +106,7 @@ static void stop_when_done(void)
 
 static void begin_work(void)
 {
+	committer_begin(&committer, plan->with_groups ? plan->steps : 0, PORT, stop_when_done);
 	for (int i = 0; i < WORKERS; i++)
 		worker_begin(&worker[i], &clients[i], i == 0, plan->steps, PORT, stop_when_done);
 }
@@ -122,7 +130,7 @@ static void on_ready(void *arg, uint64_t ms)
 
 static void watch(void *arg)
 {
-	uint64_t answers = audit.peer.answers;
+	uint64_t answers = audit.peer.answers + committer.peer.answers;
 
 	for (int i = 0; i < WORKERS; i++)
 		answers += worker[i].peer.answers;
@@ -168,6 +176,7 @@ static void begin_world(uint64_t seed)
 	model = sim_alloc(sizeof(*model));
 	plan = sim_alloc(sizeof(*plan));
 	clients = sim_alloc(WORKERS * sizeof(*clients));
+	plan->with_groups = sim_chance(50);
 	plan->reactors = 1 + (int)sim_random(3);
 	plan->steps = STEPS;
 }
