@@ -64,7 +64,7 @@ GEN       := $(O)/gen/messages.c
 SKEL      := $(patsubst bpf/%.bpf.c,$(O)/bpf/skel/%.skel.h,$(wildcard bpf/*.bpf.c))
 BPF_MODE  := $(O)/gen/bpf.$(BPF)
 
-.PHONY: all bpf run deps test tests run-tests check stress sim fuzz bench compat format format-check tidy compdb install clean help
+.PHONY: all bpf run deps test tests run-tests check stress sim fuzz bench compat suites format format-check tidy compdb install clean help
 all: $(O)/sluiced $(O)/sluice $(O)/pure.ok
 
 $(O)/libpure.a: $(PURE_OBJ)
@@ -163,6 +163,13 @@ bench: all $(BENCH)
 	$(Q)selftests/bench/run $(O)
 compat: all
 	$(Q)selftests/run compat $(wildcard selftests/compat/test_*.sh)
+# Other people's tests, each from a checkout of theirs: SUITES=DIR with librdkafka, franz-go,
+# kafka-python and confluent-kafka-python below it.
+suites: $(O)/sluiced
+	$(Q)test -n "$(SUITES)" || { echo 'make suites SUITES=DIR: below DIR are checkouts of librdkafka, franz-go, kafka-python, confluent-kafka-python'; exit 2; }
+	$(Q)rc=0; for s in librdkafka franz-go kafka-python confluent-kafka; do \
+		for d in "$(SUITES)/$$s" "$(SUITES)/$$s-python"; do [ ! -d "$$d" ] || set -- "$$d"; done; \
+		echo "$$s:"; O=$(O) selftests/suites/$$s.sh "$$@" || [ $$? = 77 ] || rc=1; set --; done; exit $$rc
 # Everything that needs no second machine; its last line is the verdict.
 test:
 	$(Q)tools/deps.sh test
@@ -205,6 +212,7 @@ help:
 	@echo 'make deps      install the packages the build needs (Debian)'
 	@echo 'make bpf       the programs for the kernel (with all, where clang, bpftool and libbpf are; BPF=0: without)'
 	@echo 'make check | stress | sim | compat    one kind of test'
+	@echo 'make suites SUITES=DIR         the tests of librdkafka, franz-go, kafka-python, confluent-kafka'
 	@echo 'make fuzz      build the fuzzers (clang)'
 	@echo 'make bench     paired figures'
 	@echo 'make format | format-check | tidy | compdb | install | clean'

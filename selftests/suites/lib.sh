@@ -4,7 +4,7 @@
 #   NAME.allow     the tests that are run:    TEST [seconds it may take]
 #   NAME.reasons   the tests that are not:    TEST why not
 #
-# and every test that the suite has for a broker is in one of them.  AGAINST=kafka runs
+# and every test that the suite has for a broker is in one of them; TEST+PART names a part.  AGAINST=kafka runs
 # the same against Apache Kafka 4.3.1: what fails there too is no bug of ours.
 # ONLY='TEST ...' runs those alone.
 #
@@ -35,7 +35,7 @@ suite_broker() {
 
 suite_covers() {
 	local missing
-	missing=$(printf '%s\n' "$@" | sort | comm -23 - <(cat <(suite_names allow) <(suite_names reasons) | sort))
+	missing=$(printf '%s\n' "$@" | sort | comm -23 - <(cat <(suite_names allow) <(suite_names reasons) | sed 's/+.*//' | sort -u))
 	[ -z "$missing" ] || die "neither allowed nor with a reason not to be: $missing"
 }
 
@@ -48,18 +48,18 @@ suite_allowed() {
 }
 
 suite_test() {
-	local name=$1 seconds begin rc took
+	local name=$1 seconds begin rc took log=$logs/${1//\//.}.log
 	shift
 	seconds=$(suite_lines allow | awk -v n="$name" '$1 == n { print $2 }')
 	begin=$(date +%s)
-	timeout -k 5 "${seconds:-120}" "$@" >"$logs/$name.log" 2>&1 </dev/null
+	timeout -k 5 "${seconds:-120}" "$@" >"$log" 2>&1 </dev/null
 	rc=$?
 	took=$(($(date +%s) - begin))
 	case $rc in
 	0) passed=$((passed + 1)); printf '  PASS    %s (%d s)\n' "$name" "$took" ;;
-	77) skipped=$((skipped + 1)); printf '  SKIP    %s: %s\n' "$name" "$(tail -n 1 "$logs/$name.log")" ;;
+	77) skipped=$((skipped + 1)); printf '  SKIP    %s: %s\n' "$name" "$(tail -n 1 "$log")" ;;
 	*) failed=$((failed + 1)); printf '  FAIL    %s (exit %d, %d s)\n' "$name" "$rc" "$took"
-	   tail -n 30 "$logs/$name.log" | sed 's/^/          /' ;;
+	   tail -n 30 "$log" | sed 's/^/          /' ;;
 	esac
 	[ "$against" = kafka ] || kill -0 "$broker_pid" || die "sluiced ended during $name"
 }
