@@ -15,10 +15,11 @@ O=${O:-build}
 case $O in /*) ;; *) O=$root/$O ;; esac
 cache=${SLUICE_TEST_CACHE:-$HOME/.cache/sluice-selftests}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/sluice-test.XXXXXX")
-broker_pid= kafka_pid=
+broker_pid= kafka_pid= client_pid=
 
 finish() {
 	local rc=$?
+	[ -z "$client_pid" ] || kill "$client_pid" 2>/dev/null
 	[ -z "$broker_pid" ] || kill -9 "$broker_pid" 2>/dev/null
 	[ -z "$kafka_pid" ] || kill -9 "$kafka_pid" 2>/dev/null
 	if [ $rc != 0 ] && [ $rc != 77 ]; then
@@ -88,6 +89,17 @@ broker_end() {
 	local pid=$broker_pid
 	broker_pid=
 	kill "-$1" $pid
+	{
+		for _ in $(seq 1 3000); do
+			kill -0 $pid || break
+			sleep 0.02
+		done
+	} 2>/dev/null
+	if kill -0 $pid 2>/dev/null; then
+		broker_pid=$pid
+		grep -H . /proc/$pid/task/*/comm /proc/$pid/task/*/wchan
+		die "sluiced did not end in 60 s"
+	fi
 	wait $pid 2>/dev/null
 }
 broker_stop() { broker_end TERM || die "sluiced ended with $? when stopped"; }
