@@ -235,6 +235,7 @@ static void *run_produce(void *arg)
 	struct arena arena;
 	struct reader body;
 	uint64_t sent = 0;
+	int16_t error;
 	int fd = dial();
 
 	clock_gettime(CLOCK_REALTIME, &t);
@@ -248,8 +249,11 @@ static void *run_produce(void *arg)
 		if (!receive(fd, &in, API_PRODUCE, PRODUCE_VERSION, &body))
 			fail("receive");
 		arena_reset(&arena);
-		if (produce_error(&body, &arena))
-			fail("produce");
+		error = produce_error(&body, &arena);
+		if (error) {
+			fprintf(stderr, "bench_load: produce: error %d\n", error);
+			exit(1);
+		}
 	}
 	l->bytes = l->requests * batch.size;
 	arena_fini(&arena);
