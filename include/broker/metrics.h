@@ -62,13 +62,18 @@ extern _Atomic(struct metrics_shard *) metrics_shards[METRICS_REACTORS_MAX];
 struct metrics_shard *metrics_shard_new(int reactor);
 struct api_meter *metrics_api_new(struct metrics_shard *s, const struct wire_api *api);
 
-/* reactor: its own */
-static inline struct metrics_shard *metrics_here(void)
+/* reactor `self` */
+static inline struct metrics_shard *metrics_of(int self)
 {
-	int self = reactor_self();
 	struct metrics_shard *s = atomic_load_explicit(&metrics_shards[self], memory_order_relaxed);
 
 	return s ? s : metrics_shard_new(self);
+}
+
+/* reactor: its own */
+static inline struct metrics_shard *metrics_here(void)
+{
+	return metrics_of(reactor_self());
 }
 
 static inline struct api_meter *metrics_api(struct metrics_shard *s, const struct wire_api *api)
@@ -79,7 +84,15 @@ static inline struct api_meter *metrics_api(struct metrics_shard *s, const struc
 }
 
 /* reactor.  An error code that an answer carries; 0 is none. */
-void metrics_error(const struct wire_api *api, int16_t error);
+void metrics_count_error(const struct wire_api *api, int16_t error);
+static inline void metrics_error(const struct wire_api *api, int16_t error)
+{
+	if (error)
+		metrics_count_error(api, error);
+}
+
+/* reactor, the meter's: a request was answered. */
+void metrics_time(struct api_meter *m, uint64_t ns);
 
 /*
  * reactor.  In a partition of this topic (NULL: it is not known).  A request that was appended, or

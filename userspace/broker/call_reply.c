@@ -132,6 +132,8 @@ void call_reply(struct call *call, const void *response)
 void call_reply_none(struct call *call)
 {
 	check(call->state == CALL_RUNNING);
+	if (call->conn)
+		metrics_time(call->meter, mono_ns() - call->received_ns);
 	call_answered(call);
 }
 
@@ -151,14 +153,6 @@ void call_close(struct call *call)
 
 /* ---- sending it ---- */
 
-/* Its last byte was taken by the kernel; or it has none. */
-static void count_time(const struct conn *c, const struct call *call)
-{
-	uint64_t end_ns = call->segment_count ? c->sent_ns : mono_ns();
-
-	histogram_add(&call->meter->time_us, (end_ns - call->received_ns) / 1000);
-}
-
 /* Lets go of answers that are sent; the one that is next, NULL: none. */
 static struct call *next_answer(struct conn *c)
 {
@@ -169,7 +163,6 @@ static struct call *next_answer(struct conn *c)
 			return NULL;
 		if (call->segment_next < call->segment_count || call->is_last)
 			return call;
-		count_time(c, call);
 		call_end(call);
 	}
 	return NULL;
@@ -253,6 +246,8 @@ static void advance(struct conn *c, size_t sent)
 		sent -= left;
 		call->segment_next++;
 		call->segment_done = 0;
+		if (call->segment_next == call->segment_count)
+			metrics_time(call->meter, c->sent_ns - call->received_ns);
 	}
 }
 

@@ -116,7 +116,7 @@ static const uint8_t *keep(struct call *call, const uint8_t *data, size_t size, 
 
 static void count(struct call *call, size_t size)
 {
-	struct api_meter *meter = metrics_api(metrics_here(), call->api);
+	struct api_meter *meter = metrics_api(metrics_of(call->home), call->api);
 	uint16_t version = (uint16_t)call->version;
 
 	counter_add(&meter->request[version < API_METER_VERSIONS ? version : 0], 1);

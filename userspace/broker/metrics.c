@@ -87,20 +87,18 @@ void metrics_close(void)
 
 /* ---- counting ---- */
 
-void metrics_error(const struct wire_api *api, int16_t error)
+void metrics_count_error(const struct wire_api *api, int16_t error)
 {
 	int at = error + 1;
 
-	if (!error)
-		return;
 	if (at < 0 || at >= API_METER_ERRORS)
 		at = 0; /* UNKNOWN_SERVER_ERROR is -1 */
 	counter_add(&metrics_api(metrics_here(), api)->error[at], 1);
 }
 
-static struct topic_counts *counts_of(struct topic_meter *topic)
+void metrics_time(struct api_meter *m, uint64_t ns)
 {
-	return &topic->at[reactor_self()];
+	histogram_add(&m->time_us, ns / 1000);
 }
 
 static void add_append(struct topic_counts *c, uint64_t bytes, uint64_t messages)
@@ -112,9 +110,11 @@ static void add_append(struct topic_counts *c, uint64_t bytes, uint64_t messages
 
 void metrics_appended(struct topic_meter *topic, uint64_t bytes, uint64_t messages)
 {
-	add_append(&metrics_here()->all, bytes, messages);
+	int self = reactor_self();
+
+	add_append(&metrics_of(self)->all, bytes, messages);
 	if (topic)
-		add_append(counts_of(topic), bytes, messages);
+		add_append(&topic->at[self], bytes, messages);
 }
 
 /* Kafka does not count as failed what is the client's to correct (ReplicaManager.appendToLocalLog).
@@ -146,11 +146,12 @@ static void add_refusal(struct topic_counts *c, int16_t error, uint64_t bytes)
 
 void metrics_refused(struct topic_meter *topic, int16_t error, uint64_t bytes)
 {
-	struct metrics_shard *s = metrics_here();
+	int self = reactor_self();
+	struct metrics_shard *s = metrics_of(self);
 
 	add_refusal(&s->all, error, bytes);
 	if (topic)
-		add_refusal(counts_of(topic), error, bytes);
+		add_refusal(&topic->at[self], error, bytes);
 	if (error == WIRE_CORRUPT_MESSAGE)
 		counter_add(&s->invalid_crc, 1);
 	if (error == WIRE_OUT_OF_ORDER_SEQUENCE_NUMBER)
@@ -186,9 +187,11 @@ static void add_fetch(struct topic_counts *c, int16_t error, uint64_t bytes)
 
 void metrics_fetched(struct topic_meter *topic, int16_t error, uint64_t bytes)
 {
-	add_fetch(&metrics_here()->all, error, bytes);
+	int self = reactor_self();
+
+	add_fetch(&metrics_of(self)->all, error, bytes);
 	if (topic)
-		add_fetch(counts_of(topic), error, bytes);
+		add_fetch(&topic->at[self], error, bytes);
 }
 
 /* ---- reading ---- */
