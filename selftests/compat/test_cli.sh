@@ -86,6 +86,43 @@ records() {
 	[ "$(grep -c '^k$' "$dir/out")" = 10 ] || die "not ten records with key k"
 }
 
+# What consume prints as JSON, produce takes.
+json() {
+	check "all of it as JSON" sluice consume orders --exit --format json
+	cp "$dir/out" "$dir/in"
+	check "topic for JSON" sluice topic create copy --partitions 3
+	check "produce JSON" sluice produce copy --format json --keep-partitions <"$dir/in"
+	check "read it" sluice consume copy --exit --format json
+	cmp <(sed 's/"topic":"orders",//' "$dir/in" | sort) <(sed 's/"topic":"copy",//' "$dir/out" | sort) || die "a copy by JSON is no copy"
+	printf '%s\n' '{"value":"\u0041\n\ud83d\ude00\u00e9","key":null}' '{"value":{"a": [1, true]},"headers":[{"name":"h","value_base64":"/wA="}]}' ' { } ' >"$dir/in"
+	check "JSON of one's own" sluice produce copy --format json --partition 2 --key k --header all=1 <"$dir/in"
+	check "read it" sluice consume copy --partition 2 --from -3 --exit --format json
+	sed 's/.*"key":/"key":/' "$dir/out" >"$dir/few"
+	cmp "$dir/few" - <<-'J' || { cat "$dir/few"; die "JSON of one's own"; }
+		"key":null,"value":"A\n😀é","headers":[{"name":"all","value":"1"}]}
+		"key":"k","value":"{\"a\": [1, true]}","headers":[{"name":"h","value_base64":"/wA="}]}
+		"key":"k","value":null,"headers":[{"name":"all","value":"1"}]}
+	J
+	local text
+	for text in '' '{' '[]' '{"value":"a" "key":"b"}' '{"value":"\ud800"}' '{"value":"x","value_base64":"eA=="}' '{"key_base64":"*"}' \
+		'{"partition":1.5}' '{"headers":{}}' '{"headers":[{}]}' '{"value":01}' '{"value":"a"} x' "$(printf '[%.0s' $(seq 1 100))"; do
+		printf '{"value":"good"}\n%s\n{"value":"after"}\n' "$text" >"$dir/in"
+		status 1 "JSON: $text" 'standard input, line 2: .*; it and what follows it was not sent' sluice produce copy --format json --partition 1 <"$dir/in"
+	done
+	check "what stands before was sent" sluice consume copy --partition 1 --from -1 --exit
+	expect '^good$'
+}
+
+# A terminal on standard error sees how far it is, a file does not.
+progress() {
+	command -v script >/dev/null || return
+	script -qec "(seq 1 1000; sleep 1.3; seq 1001 2000) | $O/sluice produce copy" "$dir/tty" >/dev/null 2>&1 </dev/null
+	grep -Eq '1000 records, [0-9]+/s' "$dir/tty" || { cat -v "$dir/tty"; die "a terminal is told nothing"; }
+	seq 1 1000 | check "no terminal" sluice produce copy
+	[ ! -s "$dir/err" ] || die "standard error is no terminal and is told: $(cat "$dir/err")"
+	echo "ok: progress"
+}
+
 offsets() {
 	check "the last two" sluice consume lines-none --offset -2 --exit
 	printf 'none-999\nnone-1000\n' | cmp - "$dir/out" || die "the last two"
@@ -150,6 +187,8 @@ ends() {
 all() {
 	topics
 	records
+	json
+	progress
 	offsets
 	big
 	ends

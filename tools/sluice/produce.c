@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "cli.h"
+#include "produce.h"
 #include "progress.h"
 
 const char produce_help[] =
@@ -19,6 +19,12 @@ const char produce_help[] =
 	"    --key-separator S     a line is KEY S VALUE; without S in it there is no key\n"
 	"    --null-empty          an empty key or value is null\n"
 	"    --header NAME=VALUE   on every record; NAME alone: a null value; may be repeated\n"
+	"    --format json         a line is an object as `sluice consume --format json` prints "
+	"it:\n"
+	"                          key, value (or key_base64, value_base64; JSON that is no "
+	"string\n"
+	"                          is taken as it stands), headers, timestamp, partition\n"
+	"    --keep-partitions     a record goes to the partition that its JSON names\n"
 	"    --whole               all of standard input is the value of one record\n"
 	"    --compression C       none, gzip, snappy, lz4 or zstd\n"
 	"    --acks N              all (the default), 1 or 0\n"
@@ -35,6 +41,11 @@ struct produce {
 	const char *separator; /* between key and value; NULL: no keys in the lines */
 	bool null_empty;       /* an empty key or value is null */
 	bool whole;
+	bool is_json;
+	bool keep_partitions; /* JSON: a record goes where it says */
+	bool is_broken;       /* a line could not be understood */
+	long lines;           /* so many were read */
+	struct arena arena;   /* of one line of JSON */
 	rd_kafka_headers_t *headers;
 	struct progress progress;
 	long failed;
@@ -90,22 +101,17 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 		say_failure(p, message->err);
 }
 
-struct line {
-	const char *key; /* NULL: null */
-	size_t key_size;
-	const char *value;
-	size_t value_size;
-};
-
-static rd_kafka_resp_err_t try_record(struct produce *p, const struct line *l)
+static rd_kafka_resp_err_t try_record(struct produce *p, const struct record *r)
 {
-	rd_kafka_headers_t *headers = p->headers ? rd_kafka_headers_copy(p->headers) : NULL;
+	rd_kafka_headers_t *headers = r->headers ? rd_kafka_headers_copy(r->headers) : NULL;
 	const rd_kafka_vu_t vu[] = {
 		{ .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = p->topic },
-		{ .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = p->partition },
+		{ .vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = r->partition },
 		{ .vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY },
-		{ .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { (void *)l->key, l->key_size } },
-		{ .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)l->value, l->value_size } },
+		{ .vtype = RD_KAFKA_VTYPE_KEY, .u.mem = { (void *)r->key.data, r->key.size } },
+		{ .vtype = RD_KAFKA_VTYPE_VALUE,
+		  .u.mem = { (void *)r->value.data, r->value.size } },
+		{ .vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = r->timestamp },
 		{ .vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers },
 	};
 	rd_kafka_error_t *error =
@@ -121,12 +127,12 @@ static rd_kafka_resp_err_t try_record(struct produce *p, const struct line *l)
 	return err;
 }
 
-static void send_record(struct produce *p, const struct line *l)
+static void send_record(struct produce *p, const struct record *r)
 {
 	rd_kafka_resp_err_t err;
 
 	/* A full queue empties only as deliveries are reported, which poll does. */
-	while ((err = try_record(p, l)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+	while ((err = try_record(p, r)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		rd_kafka_poll(p->client, 100);
 	if (err && !p->failed++)
 		say_failure(p, err);
@@ -134,25 +140,65 @@ static void send_record(struct produce *p, const struct line *l)
 	progress_step(&p->progress, p->delivered, -1);
 }
 
-static void send_line(struct produce *p, const char *text, size_t size)
+static void send_text(struct produce *p, const char *text, size_t size)
 {
-	struct line l = { p->key, p->key ? strlen(p->key) : 0, text, size };
+	struct record r = { { (const uint8_t *)p->key, p->key ? strlen(p->key) : 0 },
+		            { (const uint8_t *)text, size },
+		            p->partition,
+		            0,
+		            p->headers };
 
 	if (p->separator) {
 		const char *at = memmem(text, size, p->separator, strlen(p->separator));
+		size_t skip = at ? (size_t)(at - text) + strlen(p->separator) : 0;
 
 		if (at) {
-			l.key = text;
-			l.key_size = (size_t)(at - text);
-			l.value = at + strlen(p->separator);
-			l.value_size = size - l.key_size - strlen(p->separator);
+			r.key = (struct span){ (const uint8_t *)text, (size_t)(at - text) };
+			r.value = (struct span){ (const uint8_t *)text + skip, size - skip };
 		}
 	}
-	if (p->null_empty && !l.key_size)
-		l.key = NULL;
-	if (p->null_empty && !l.value_size)
-		l.value = NULL;
-	send_record(p, &l);
+	if (p->null_empty && !r.key.size)
+		r.key.data = NULL;
+	if (p->null_empty && !r.value.size)
+		r.value.data = NULL;
+	send_record(p, &r);
+}
+
+/* What the command line says is for the records that do not say it themselves. */
+static void send_json(struct produce *p, const char *text, size_t size)
+{
+	struct record r = { .key = { (const uint8_t *)p->key, p->key ? strlen(p->key) : 0 },
+		            .partition = p->partition };
+	const char *why;
+
+	arena_reset(&p->arena);
+	if (size > UINT32_MAX)
+		cli_fail("standard input, line %ld: too long", p->lines);
+	why = produce_parse_json((struct str){ text, (uint32_t)size }, &p->arena, &r);
+	if (why) {
+		cli_say("standard input, line %ld: %s; it and what follows it was not sent",
+		        p->lines, why);
+		p->is_broken = true;
+	} else {
+		rd_kafka_headers_t *own = r.headers;
+
+		if (!p->keep_partitions)
+			r.partition = p->partition;
+		r.headers = own ? own : p->headers;
+		send_record(p, &r);
+		r.headers = own;
+	}
+	if (r.headers)
+		rd_kafka_headers_destroy(r.headers);
+}
+
+static void send_line(struct produce *p, const char *text, size_t size)
+{
+	p->lines++;
+	if (p->is_json)
+		send_json(p, text, size);
+	else
+		send_text(p, text, size);
 }
 
 static void send_lines(struct produce *p)
@@ -161,7 +207,7 @@ static void send_lines(struct produce *p)
 	size_t capacity = 0;
 	ssize_t size;
 
-	while (!interrupted && (size = getline(&line, &capacity, stdin)) >= 0) {
+	while (!interrupted && !p->is_broken && (size = getline(&line, &capacity, stdin)) >= 0) {
 		if (size && line[size - 1] == '\n')
 			size--;
 		send_line(p, line, (size_t)size);
@@ -247,6 +293,8 @@ static void parse(struct cli *cli, struct produce *p)
 	p->separator = cli_option(cli, "--key-separator");
 	p->null_empty = cli_flag(cli, "--null-empty");
 	p->whole = cli_flag(cli, "--whole");
+	p->is_json = cli_wants_json(cli);
+	p->keep_partitions = cli_flag(cli, "--keep-partitions");
 	add_headers(cli, p);
 	p->topic = cli_word(cli);
 	if (!p->topic)
@@ -255,6 +303,10 @@ static void parse(struct cli *cli, struct produce *p)
 		cli_usage("--key-separator: it cannot be empty");
 	if (p->separator && p->key)
 		cli_usage("--key and --key-separator exclude each other");
+	if (p->is_json && (p->separator || p->whole || p->null_empty))
+		cli_usage("--format json excludes --key-separator, --null-empty and --whole");
+	if (p->keep_partitions && !p->is_json)
+		cli_usage("--keep-partitions is for --format json");
 	cli_done(cli);
 }
 
@@ -266,6 +318,7 @@ int cmd_produce(struct cli *cli)
 	struct sigaction action = { .sa_handler = on_signal };
 
 	parse(cli, &p);
+	arena_init(&p.arena, SIZE_MAX);
 	p.client = cli_client(cli, RD_KAFKA_PRODUCER, conf);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -285,6 +338,7 @@ int cmd_produce(struct cli *cli)
 	if (p.headers)
 		rd_kafka_headers_destroy(p.headers);
 	rd_kafka_destroy(p.client);
+	arena_fini(&p.arena);
 	if (p.failed)
 		cli_fail("%ld record%s not delivered, %ld %s", p.failed,
 		         p.failed == 1 ? " was" : "s were", p.delivered,
@@ -294,5 +348,5 @@ int cmd_produce(struct cli *cli)
 		        p.delivered == 1 ? " was" : "s were");
 	if (interrupted)
 		return 128 + interrupted;
-	return ferror(stdin) ? EXIT_FAILED : EXIT_OK;
+	return ferror(stdin) || p.is_broken ? EXIT_FAILED : EXIT_OK;
 }
