@@ -27,5 +27,7 @@ void api_offset_delete(struct call *call);
 void api_describe_groups(struct call *call);
 void api_list_groups(struct call *call);
 void api_delete_groups(struct call *call);
+void api_get_telemetry_subscriptions(struct call *call);
+void api_push_telemetry(struct call *call);
 
 #endif

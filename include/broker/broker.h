@@ -29,6 +29,7 @@ struct conn_server;
 struct kernel;
 struct auto_topics;
 struct validators;
+struct telemetry;
 
 struct broker {
 	_Atomic(const struct config *) config; /* broker_config(); NULL: none, for tests */
@@ -38,6 +39,7 @@ struct broker {
 	struct fetchers *fetchers;     /* fetch sessions of each reactor: api/fetch.c */
 	struct validators *validators; /* of batches: api/produce.c */
 	struct auto_topics *auto_topics;
+	struct telemetry *telemetry;
 	int32_t node_id;
 	struct conn_server *server;
 	struct kernel *kernel; /* NULL: no kernel helps */

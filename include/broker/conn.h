@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/uuid.h"
 #include "broker/call.h"
 
 /*
@@ -42,6 +43,19 @@ struct conn_counters {
 	uint32_t calls;        /* now: until sent, or detached and at their end */
 	uint32_t memory_waits; /* large requests that had to wait for the budget */
 };
+
+/* What the client of a call said of itself in ApiVersions; data NULL: nothing. */
+struct conn_software {
+	struct str name;
+	struct str version;
+};
+struct conn_software call_software(const struct call *call);
+void call_software_set(struct call *call, struct conn_software software); /* copied */
+/*
+ * telemetry_forget() of this instance is called when the connection ends (of the one before it at
+ * once); false: it has ended.
+ */
+bool call_owns_instance(struct call *call, struct uuid instance);
 
 struct conn_server;
 

@@ -16,6 +16,7 @@
 #include "broker/groups.h"
 #include "broker/metrics.h"
 #include "broker/producer_ids.h"
+#include "broker/telemetry.h"
 #include "broker/validators.h"
 #include "broker_private.h"
 #include "core/topic_name.h"
@@ -94,20 +95,27 @@ static void say_report(const struct config_report *report)
 	}
 }
 
+struct new_configs {
+	bool broker;
+	bool client_metrics;
+};
+
 static void on_config(void *arg, const struct image_config *old, const struct image_config *new)
 {
 	const struct image_config *c = new ? new : old;
+	struct new_configs *n = arg;
 
-	*(bool *)arg |= c->resource_type == IMAGE_RESOURCE_BROKER;
+	n->broker |= c->resource_type == IMAGE_RESOURCE_BROKER;
+	n->client_metrics |= c->resource_type == IMAGE_RESOURCE_CLIENT_METRICS;
 }
 
-static bool has_new_configs(const struct image *old, const struct image *new)
+static struct new_configs new_configs(const struct image *old, const struct image *new)
 {
-	bool changed = false;
-	const struct image_changes changes = { .config = on_config, .arg = &changed };
+	struct new_configs n = { 0 };
+	const struct image_changes changes = { .config = on_config, .arg = &n };
 
 	image_diff(old, new, &changes);
-	return changed;
+	return n;
 }
 
 static void update_config(struct broker_life *life, const struct image *image)
@@ -142,9 +150,12 @@ static void on_changed(void *arg, const struct image *old, const struct image *n
 {
 	struct broker_life *life = arg;
 	const struct image_changes changes = { .topic = on_topic, .arg = &life->broker };
+	struct new_configs n = new_configs(old, new);
 
-	if (has_new_configs(old, new))
+	if (n.broker)
 		update_config(life, new);
+	if (n.client_metrics)
+		telemetry_subscribe(life->broker.telemetry, new);
 	partitions_changed(life->broker.partitions, old, new);
 	image_diff(old, new, &changes);
 }
@@ -497,6 +508,8 @@ int broker_open(const struct broker_options *options, struct broker **ret, struc
 	life->broker.auto_topics = auto_topics_new(&life->broker);
 	life->broker.fetchers = fetchers_new(&life->broker);
 	life->broker.validators = validators_new();
+	life->broker.telemetry =
+		telemetry_new((uint32_t)config_int(life->base, CONFIG_TELEMETRY_MAX_BYTES));
 	open_server(life);
 	*ret = &life->broker;
 	return 0;
@@ -582,6 +595,7 @@ void broker_free(struct broker *b)
 	exporter_free(life->exporter);
 	auto_topics_free(b->auto_topics);
 	validators_free(b->validators);
+	telemetry_free(b->telemetry);
 	producer_ids_free(b->producer_ids);
 	partitions_free(b->partitions);
 	config_put(atomic_load(&b->config));

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/regex.h"
 #include "config_private.h"
 #include "wire/errors.h"
 
@@ -171,6 +172,15 @@ static bool validate_group(struct validation *v)
 
 /* ---- client metrics (ClientMetricsConfigs.validate) ---- */
 
+/* Java knows more of them: what is not regular is refused here. */
+static bool is_pattern(struct str text)
+{
+	struct regex *r = regex_new(text);
+
+	regex_free(r);
+	return r;
+}
+
 static bool check_pattern(struct validation *v, struct str pattern)
 {
 	static const char *const names[] = {
@@ -192,7 +202,7 @@ static bool check_pattern(struct validation *v, struct str pattern)
 		name = config_trim(name);
 		for (size_t i = 0; i < array_count(names); i++)
 			if (str_eq(name, str_of(names[i])) && text.size &&
-			    !memchr(text.data, '=', text.size))
+			    !memchr(text.data, '=', text.size) && is_pattern(config_trim(text)))
 				return true;
 	}
 	return validation_refuse(v, WIRE_INVALID_CONFIG, "Illegal client matching pattern: %.*s",

@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/broker.h"
+#include "broker/telemetry.h"
 #include "conn_private.h"
 
 enum {
@@ -25,6 +27,7 @@ static void free_if_left(struct conn *c)
 	if (!c->is_dead || c->is_pumping || c->is_posted)
 		return;
 	buf_fini(&c->stash);
+	mem_free(c->software);
 	mem_free(c);
 	shard->alive--;
 	shard_look(shard);
@@ -65,6 +68,8 @@ void conn_end(struct conn *c)
 	atomic_fetch_sub_explicit(&c->shard->open, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&c->server->open, 1, memory_order_relaxed);
 	ip_leave(c->ip);
+	if (!uuid_is_zero(c->telemetry_instance))
+		telemetry_forget(c->server->broker->telemetry, c->telemetry_instance);
 	free_if_left(c);
 }
 

@@ -124,6 +124,8 @@ struct conn {
 	uint64_t sent_ns; /* when bytes were last given to the kernel */
 	uint64_t progress_ms;
 	uint64_t grew_ms; /* the large frame */
+	char *software;   /* name and version of the client, each terminated; NULL: not said */
+	struct uuid telemetry_instance; /* zero: none */
 };
 
 /* A connection that was accepted; NULL: refused. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/api.h"
 #include "broker/broker.h"
+#include "broker/conn.h"
 #include "broker/metadata.h"
 #include "core/feature.h"
 #include "wire/api_versions.h"
@@ -34,6 +35,21 @@ static bool is_valid(const struct call *call)
 
 	return call->version < 3 || (is_software_name(r->client_software_name) &&
 	                             is_software_name(r->client_software_version));
+}
+
+static struct conn_software software_of(const struct api_versions_request *r)
+{
+	return (struct conn_software){ r->client_software_name, r->client_software_version };
+}
+
+/* Clients push metrics to whoever says that it takes them: nobody does who is not told to. */
+static bool is_shown(const struct call *call, const struct api_handler *h)
+{
+	const struct config *c = broker_config(call->broker);
+
+	if (h->key == API_GET_TELEMETRY_SUBSCRIPTIONS || h->key == API_PUSH_TELEMETRY)
+		return c && config_bool(c, CONFIG_SLUICE_CLIENT_TELEMETRY);
+	return call->listener->is_controller ? h->on_controller : h->on_broker;
 }
 
 static struct api_versions_response_api_version range_of(const struct api_handler *h,
@@ -77,7 +93,7 @@ static bool add_apis(struct call *call, struct api_versions_response *response)
 	for (size_t i = 0; i < api_handler_count; i++) {
 		const struct api_handler *h = &api_handlers[i];
 
-		if (controller ? h->on_controller : h->on_broker)
+		if (is_shown(call, h))
 			response->api_keys[response->api_keys_count++] = range_of(h, controller);
 	}
 	return true;
@@ -155,6 +171,8 @@ void api_api_versions(struct call *call)
 		refuse(call, WIRE_INVALID_REQUEST);
 		return;
 	}
+	if (call->version >= 3)
+		call_software_set(call, software_of(call->request));
 	api_versions_response_init(&response);
 	if (add_apis(call, &response) && add_supported(call, &response) &&
 	    add_finalized(call, &response))

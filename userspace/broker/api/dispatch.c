@@ -65,6 +65,8 @@ const struct api_handler api_handlers[] = {
 	{ API_UNREGISTER_BROKER, ALL, ON_BOTH, api_unregister_broker },
 	{ API_ALLOCATE_PRODUCER_IDS, ALL, ON_CONTROLLER, api_allocate_producer_ids },
 	{ API_CONTROLLER_REGISTRATION, ALL, ON_CONTROLLER, api_controller_registration },
+	{ API_GET_TELEMETRY_SUBSCRIPTIONS, ALL, ON_BROKER, api_get_telemetry_subscriptions },
+	{ API_PUSH_TELEMETRY, ALL, ON_BROKER, api_push_telemetry },
 	{ API_ASSIGN_REPLICAS_TO_DIRS, ALL, ON_CONTROLLER, api_assign_replicas_to_dirs },
 	{ API_LIST_CONFIG_RESOURCES, ALL, ON_BROKER, api_list_config_resources },
 	{ API_DESCRIBE_TOPIC_PARTITIONS, ALL, ON_BROKER, api_describe_topic_partitions },
