@@ -110,22 +110,60 @@ static void a_scrape_is_answered_and_every_line_is_well_formed(void **state)
 		strstr(answer, "\nkafka_server_replicamanager_underreplicatedpartitions 0\n"));
 }
 
-static void chunks_hold_what_they_say(void **state)
+/* Walks the chunks of the answer, which it makes one text; how many there are. */
+static int join_chunks(const char *request, size_t *ret_largest)
 {
-	char *at = strstr(http("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), "\r\n\r\n");
+	char *at = strstr(http(request), "\r\n\r\n");
+	char *to = answer;
 	size_t size;
+	int count = 0;
 
-	(void)state;
 	assert_non_null(strstr(answer, "Transfer-Encoding: chunked\r\n"));
+	*ret_largest = 0;
 	at += 4;
 	do {
 		size = strtoul(at, &at, 16);
 		assert_true(!strncmp(at, "\r\n", 2));
-		at += 2 + size;
+		at += 2;
+		memmove(to, at, size);
+		to += size;
+		at += size;
 		assert_true(!strncmp(at, "\r\n", 2));
 		at += 2;
+		count++;
+		if (size > *ret_largest)
+			*ret_largest = size;
 	} while (size);
 	assert_int_equal(*at, '\0');
+	*to = '\0';
+	return count;
+}
+
+static void chunks_hold_what_they_say(void **state)
+{
+	size_t largest;
+
+	(void)state;
+	assert_true(join_chunks("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", &largest) > 1);
+	assert_true(!strncmp(answer, "# HELP sluice_build_info", 24));
+}
+
+/* Each turn tells a piece, and together they tell of every partition once. */
+static void many_partitions_are_told_of_in_pieces(void **state)
+{
+	static const char series[] = "\nkafka_topic_partition_leader{topic=\"many\",";
+	size_t largest;
+	int count = 0;
+
+	(void)state;
+	make_topic("many", 400);
+	assert_true(join_chunks("GET /metrics HTTP/1.1\r\n\r\n", &largest) > 4);
+	assert_in_range(largest, 1, 40 * 1024);
+	for (const char *at = answer; (at = strstr(at, series)); at++)
+		count++;
+	assert_int_equal(count, 400);
+	assert_non_null(
+		strstr(answer, "\nkafka_controller_kafkacontroller_globalpartitioncount 400\n"));
 }
 
 static void partitions_are_told_of(void **state)
@@ -229,6 +267,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_scrape_is_answered_and_every_line_is_well_formed,
 		                                up_plain, down),
 		cmocka_unit_test_setup_teardown(chunks_hold_what_they_say, up_plain, down),
+		cmocka_unit_test_setup_teardown(many_partitions_are_told_of_in_pieces, up_plain,
+		                                down),
 		cmocka_unit_test_setup_teardown(partitions_are_told_of, up_plain, down),
 		cmocka_unit_test_setup_teardown(partitions_can_be_left_out, up_without_partitions,
 		                                down),
