@@ -83,7 +83,7 @@ enum listener_spread listener_spread(const struct listener *l);
 void listener_close(struct listener *l); /* reactor 0; no accepted() after it returned on any
                                             reactor but those under way */
 
-/* worker.  The first address that the resolver gives for a name, numeric.  -ENOENT, -EAGAIN. */
+/* worker.  The first address of a name, numeric, IPv4 before IPv6.  -ENOENT, -EAGAIN. */
 int host_resolve(const char *name, char ret_host[64]) must_check;
 /* worker.  What this machine calls itself: its canonical name, as far as it is known. */
 void host_name(char *ret, size_t size);

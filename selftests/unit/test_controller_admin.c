@@ -230,6 +230,11 @@ static void a_feature_that_is_updated_says_none(void **state)
 	response = w.out.response;
 	assert_int_equal(response->results_count, 0);
 	assert_non_null(strstr(response->error_message.data, "The update failed for all features"));
+	update.max_version_level = 0;
+	request(&w, API_UPDATE_FEATURES, 2, &r);
+	response = w.out.response;
+	assert_int_equal(response->error_code, WIRE_INVALID_UPDATE_VERSION);
+	assert_non_null(strstr(response->error_message.data, "Feature no.such not found."));
 	world_fini(&w);
 }
 

@@ -158,6 +158,11 @@ static struct verdict update_feature(struct step *s, const struct update *u,
 		return update_metadata_version(s, u);
 	if (is_kraft)
 		return update_kraft_version(s, u);
+	if (!feature_find(u->name)) /* at level 0 everybody supports it */
+		return refuse_update(s, u,
+		                     verdict_printf(s, 0, "Feature %.*s not found.",
+		                                    STR_ARG(u->name))
+		                             .message);
 	depends_on = feature_depends_on(feature_find(u->name), u->level);
 	if (level_after(s, all, count, STR(FEATURE_METADATA_VERSION)) < depends_on)
 		return refuse_update(

@@ -11,13 +11,18 @@ int host_resolve(const char *name, char ret_host[64])
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;
+	const struct addrinfo *at;
 	char host[64];
 	int err = getaddrinfo(name, NULL, &hints, &found);
 
 	if (err)
 		return err == EAI_AGAIN ? -EAGAIN : -ENOENT;
-	err = getnameinfo(found->ai_addr, found->ai_addrlen, host, sizeof(host), NULL, 0,
-	                  NI_NUMERICHOST);
+	/* IPv4 first, as Java: "localhost" is 127.0.0.1. */
+	for (at = found; at && at->ai_family != AF_INET; at = at->ai_next)
+		continue;
+	if (!at)
+		at = found;
+	err = getnameinfo(at->ai_addr, at->ai_addrlen, host, sizeof(host), NULL, 0, NI_NUMERICHOST);
 	freeaddrinfo(found);
 	if (err)
 		return -ENOENT;
