@@ -72,6 +72,8 @@ void telemetry_subscribe(struct telemetry *t, const struct image *image);
 void telemetry_ask(struct telemetry *t, struct telemetry_request *request); /* reactor */
 /* reactor: the connection that this instance was made for is gone. */
 void telemetry_forget(struct telemetry *t, struct uuid instance);
+/* any: what was pushed could be read. */
+void telemetry_pushed(struct telemetry *t, uint32_t bytes);
 struct telemetry_counters telemetry_counters(const struct telemetry *t); /* any */
 
 #endif

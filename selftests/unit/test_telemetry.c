@@ -187,7 +187,9 @@ static void a_push_must_be_as_it_was_asked_for(void **state)
 	assert_int_equal(push(fd, UUID_ZERO, 1, 0, 1, false), WIRE_INVALID_REQUEST);
 	subscribe(fd, "x", &metrics, 1);
 	got = get_soon(fd, 1);
-	assert_int_equal(push(fd, got.id, got.subscription, 4, 10, false), WIRE_NONE);
+	assert_int_equal(push(fd, got.id, got.subscription, 4, 10, false), WIRE_INVALID_RECORD);
+	got = get(fd, UUID_ZERO);
+	assert_int_equal(push(fd, got.id, got.subscription, 0, 10, false), WIRE_NONE);
 	assert_int_equal(push(fd, got.id, got.subscription, 4, 10, false),
 	                 WIRE_THROTTLING_QUOTA_EXCEEDED);
 	got = get(fd, UUID_ZERO);

@@ -250,12 +250,6 @@ static void push(struct telemetry *t, struct telemetry_request *r)
 	r->error = check_push(t, i, r, mono_ms());
 	i->is_terminating = r->is_terminating;
 	i->last_error = r->error;
-	if (r->error)
-		return;
-	count(&t->pushes, 1);
-	count(&t->bytes, r->size);
-	diag_debug("telemetry", "client %s pushed %u bytes", i->attribute[CLIENT_INSTANCE_ID],
-	           r->size);
 }
 
 static void get(struct telemetry *t, struct telemetry_request *r)
@@ -337,6 +331,12 @@ void telemetry_forget(struct telemetry *t, struct uuid instance)
 	n->t = t;
 	n->gone = instance;
 	reactor_post(0, &n->mail);
+}
+
+void telemetry_pushed(struct telemetry *t, uint32_t bytes)
+{
+	count(&t->pushes, 1);
+	count(&t->bytes, bytes);
 }
 
 struct telemetry_counters telemetry_counters(const struct telemetry *t)

@@ -241,14 +241,11 @@ void controller_update_features(struct step *s)
 	struct update *all = step_array(s, r->feature_updates_count, sizeof(*all));
 	struct verdict v = verdict_ok();
 
-	for (uint32_t i = 0; i < r->feature_updates_count; i++) {
+	/* allow_downgrade of version 0 means nothing to Kafka's controller: it is an upgrade. */
+	for (uint32_t i = 0; i < r->feature_updates_count; i++)
 		all[i] = (struct update){ r->feature_updates[i].feature,
 			                  r->feature_updates[i].max_version_level,
 			                  r->feature_updates[i].upgrade_type };
-		if (s->event->version == 0)
-			all[i].type =
-				r->feature_updates[i].allow_downgrade ? SAFE_DOWNGRADE : UPGRADE;
-	}
 	if (!r->validate_only &&
 	    level_after(s, all, r->feature_updates_count, STR(FEATURE_ELR_VERSION)) > 0 &&
 	    !elr_enabled(s->c))
