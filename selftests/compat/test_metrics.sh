@@ -98,7 +98,7 @@ sed -e "s|$dir/data|$dir/second/data|" -e "s/:$port/:$((port + 3))/g; s/:$((port
 	"$dir/server.properties" >"$dir/second.properties"
 "$O/sluiced" "$dir/second.properties" >"$dir/second.log" 2>&1 </dev/null &
 second=$!
-for _ in $(seq 1 500); do grep -q 'ready after' "$dir/second.log" && break; sleep 0.02; done
+for _ in $(seq 1 500); do grep -qs 'ready after' "$dir/second.log" && break; sleep 0.02; done
 kill $second
 wait $second
 check "a second broker runs without" grep -q 'ready after' "$dir/second.log"
