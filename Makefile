@@ -62,9 +62,9 @@ SCHEMA    := $(wildcard userspace/wire/schema/*.msg)
 MSGC      := $(O)/msgc
 GEN       := $(O)/gen/messages.c
 SKEL      := $(patsubst bpf/%.bpf.c,$(O)/bpf/skel/%.skel.h,$(wildcard bpf/*.bpf.c))
-BPF_MODE  := $(O)/gen/bpf.$(BPF)
+BPF_MODE  := $(O)/gen/bpf.mode
 
-.PHONY: all bpf run deps test tests run-tests check stress sim fuzz bench compat suites format format-check tidy compdb install clean help
+.PHONY: all bpf run deps test tests run-tests check stress sim fuzz bench compat suites format format-check tidy compdb install clean help FORCE
 all: $(O)/sluiced $(O)/sluice $(O)/pure.ok
 
 $(O)/libpure.a: $(PURE_OBJ)
@@ -75,8 +75,9 @@ $(O)/%.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 # A build that changes its mind about BPF makes its libraries again.
-$(BPF_MODE):
-	$(Q)mkdir -p $(@D) && rm -f $(O)/gen/bpf.[01] && touch $@
+$(BPF_MODE): FORCE
+	$(Q)mkdir -p $(@D) && { [ "$$(cat $@ 2>/dev/null)" = $(BPF) ] || echo $(BPF) > $@; }
+FORCE:
 
 # Programs for the kernel, and the headers that carry them into the daemon.
 bpf: $(SKEL)

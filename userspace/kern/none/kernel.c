@@ -41,7 +41,7 @@ bool kernel_probe(int index, struct kernel_help *ret)
 		return false;
 	*ret = (struct kernel_help){ .name = "steer" };
 	snprintf(ret->how, sizeof(ret->how),
-	         "built without kernel helps (clang, bpftool and libbpf were not there)");
+	         "built without kernel helps: BPF=0, or clang, bpftool or libbpf was missing");
 	return true;
 }
 
