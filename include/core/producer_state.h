@@ -112,6 +112,12 @@ int64_t producers_first_open(const struct producers *p);
 void producers_expire(struct producers *p, int64_t before_ms);
 
 /*
+ * A snapshot knows the newest batch of each producer.  `earlier` was replayed from some batches
+ * before it: where its newest is the same one, those before that are known again.
+ */
+void producers_remember(struct producers *p, const struct producers *earlier);
+
+/*
  * The file NNN.snapshot (ProducerSnapshot.json, version 1): version, CRC-32C of what follows it,
  * entries, in the order in which a java.util.HashMap with the same past would walk them.  Decoding
  * answers 0 or -EBADMSG, and then leaves the state empty.

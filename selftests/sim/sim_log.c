@@ -272,14 +272,16 @@ static void stage_some(void)
 	}
 }
 
-/* The newest batch of the producer, once more. */
-static void retry_newest(void)
+/* One of the last five batches of the producer, once more; after a cut only the newest is sure. */
+static void retry_one(void)
 {
+	int skip = known->with_cuts ? 0 : (int)sim_random(5);
+
 	for (int64_t at = known->answered_end - 1; at >= log_start_offset(the_log); at--) {
 		const struct fact *f = &known->fact[at];
 		struct sim_append *s;
 
-		if (!f->count || f->sequence < 0 || f->producer != known->producer)
+		if (!f->count || f->sequence < 0 || f->producer != known->producer || skip--)
 			continue;
 		s = new_append(*f);
 		s->duplicate_of = at;
@@ -400,7 +402,7 @@ static void run_some(struct work *self)
 		return;
 	}
 	if (sim_chance(30))
-		retry_newest();
+		retry_one();
 	else
 		stage_some();
 	if (sim_chance(10))

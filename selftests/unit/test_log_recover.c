@@ -305,6 +305,46 @@ static void retries_are_known_over_any_restart(void **state)
 	}
 }
 
+static void put_some(void)
+{
+	for (int i = 0; i < 10; i++)
+		put(1, 500, 5000);
+}
+
+static void retry_six(void)
+{
+	for (int i = 1; i < 7; i++)
+		put_from(42, 0, i * 2, 2, 0);
+}
+
+/* Though a snapshot has only the newest; wherever the segments end. */
+static void the_last_five_are_known_over_any_restart(void **state)
+{
+	static const enum log_recovery all[] = { LOG_CLEAN, LOG_KILLED, LOG_POWERLESS };
+
+	(void)state;
+	for (uint32_t bytes = 300; bytes < 2000; bytes += 200) {
+		for (int r = 0; r < 3; r++) {
+			test_options.config.segment_bytes = bytes;
+			open_log(LOG_CLEAN);
+			RUN(put_some, put_sequences, put_some);
+			close_log(all[r] == LOG_CLEAN);
+			open_log(all[r]);
+			RUN(retry_six);
+			assert_int_equal(outcome[0].error, WIRE_OUT_OF_ORDER_SEQUENCE_NUMBER);
+			for (int i = 1; i < 6; i++) {
+				assert_int_equal(outcome[i].error, WIRE_NONE);
+				assert_true(outcome[i].duplicate);
+				assert_int_equal(outcome[i].base_offset, 12 + 2 * i);
+			}
+			close_log(true);
+			assert_int_equal(dir_remove_all(test_dir, "t-0"), 0);
+			assert_int_equal(log_create(test_dir, "t-0", UUID_METADATA_TOPIC, false),
+			                 0);
+		}
+	}
+}
+
 static void the_window(void)
 {
 	for (int i = 0; i < 7; i++)
@@ -446,6 +486,7 @@ int main(void)
 		LAW(any_wrong_index_is_made_again),
 		LAW(leftovers_are_finished_or_undone),
 		LAW(retries_are_known_over_any_restart),
+		LAW(the_last_five_are_known_over_any_restart),
 		LAW(sequences_answer_as_kafka_does),
 		LAW(transactions_are_known_over_any_restart),
 		LAW(epochs_come_from_the_batches_when_their_file_is_lost),

@@ -311,6 +311,25 @@ void producers_expire(struct producers *p, int64_t before_ms)
 	}
 }
 
+void producers_remember(struct producers *p, const struct producers *earlier)
+{
+	list_each(pos, &p->list)
+	{
+		struct producer_facts *f = &list_entry(pos, struct producer, link)->facts;
+		const struct producer *old =
+			producers_find(earlier, list_entry(pos, struct producer, link)->id);
+		uint32_t count = old ? old->facts.batch_count : 0;
+		const struct producer_batch *newest = count ? &old->facts.batch[count - 1] : NULL;
+
+		if (f->batch_count != 1 || !newest || old->facts.epoch != f->epoch ||
+		    newest->last_offset != f->batch[0].last_offset ||
+		    newest->last_sequence != f->batch[0].last_sequence)
+			continue;
+		memcpy(f->batch, old->facts.batch, count * sizeof(f->batch[0]));
+		f->batch_count = count;
+	}
+}
+
 /* ---- the snapshot file ---- */
 
 /*

@@ -153,6 +153,67 @@ static int replay_segment(struct opening *o, struct replay *r, uint32_t i)
 	return err;
 }
 
+/* ---- the batches before a snapshot ---- */
+
+/* What is looked through for the last batches of producers. */
+enum { WINDOW_BYTES = 1 << 20 };
+
+/* Where the bytes begin that are looked through, so many before the snapshot. */
+static int64_t window_from(const struct opening *o, int64_t snapshot)
+{
+	uint64_t left = WINDOW_BYTES;
+	int64_t from = snapshot;
+
+	for (uint32_t i = o->view->count; i; i--) {
+		const struct view_segment *at = &o->view->at[i - 1];
+		bool inside = i == o->view->count || at[1].segment->base_offset > snapshot;
+		int64_t end = (int64_t)atomic_load(&at->segment->size);
+
+		if (at->segment->base_offset >= snapshot)
+			continue;
+		if (inside)
+			end = position_before(at, snapshot, true);
+		if (end < 0)
+			return end;
+		if ((uint64_t)end > left)
+			return offset_before(at, (uint64_t)end - left);
+		left -= (uint64_t)end;
+		from = at->segment->base_offset;
+	}
+	return from;
+}
+
+/*
+ * A snapshot has one batch of each producer, as Kafka's, but a client may send any of its last
+ * five again, over a restart too.
+ */
+static int remember_batches(struct opening *o, int64_t snapshot)
+{
+	struct epoch_cache none = { 0 };
+	struct producers earlier;
+	struct replay r = { .producers = &earlier,
+		            .epochs = &none,
+		            .producers_from = window_from(o, snapshot),
+		            .epochs_from = INT64_MAX,
+		            .end_offset = snapshot };
+	int err = r.producers_from < 0 ? (int)r.producers_from : 0;
+
+	producers_init(&earlier);
+	for (uint32_t i = 0; i < o->view->count && !err; i++) {
+		/* Its transactions are known. */
+		struct view_segment at = { .segment = o->view->at[i].segment };
+		bool last = i + 1 == o->view->count;
+
+		if (at.segment->base_offset < snapshot &&
+		    (last || o->view->at[i + 1].segment->base_offset > r.producers_from))
+			err = replay_run(&r, &at);
+	}
+	producers_remember(&o->log->producers, &earlier);
+	producers_fini(&earlier);
+	epoch_cache_fini(&none);
+	return err;
+}
+
 static int replay(struct opening *o)
 {
 	struct log *log = o->log;
@@ -173,6 +234,8 @@ static int replay(struct opening *o)
 	r.epochs_from = known ? o->suspect_from : 0;
 	r.end_offset = o->end;
 	log->last_snapshot_offset = snapshot > start ? snapshot : start;
+	if (snapshot > 0 && log->producers.map.count)
+		err = remember_batches(o, snapshot);
 	for (uint32_t i = 0; i < o->view->count && !err; i++)
 		err = replay_segment(o, &r, i);
 	return err;

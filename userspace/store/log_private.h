@@ -276,6 +276,8 @@ char *log_path(const char *log_name, const char *name);
 char *snapshot_path(const char *log_name, int64_t offset);
 
 bool batch_marker(const struct batch *b, struct producer_marker *ret); /* false: it is empty */
+/* worker.  The last offset of a batch that ends at or before `position`, as the index has it. */
+int64_t offset_before(const struct view_segment *at, uint64_t position) must_check;
 /* A position at or before the batch that holds `offset`; -EAGAIN: ask on a worker. */
 int64_t position_before(const struct view_segment *at, int64_t offset, bool worker) must_check;
 

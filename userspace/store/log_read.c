@@ -144,6 +144,33 @@ int64_t position_before(const struct view_segment *at, int64_t offset, bool work
 	return load_be32(entry + 4);
 }
 
+int64_t offset_before(const struct view_segment *at, uint64_t position)
+{
+	uint8_t entry[TIME_ENTRY];
+	int64_t offset = at->segment->base_offset;
+	uint32_t low = 0;
+	uint32_t high;
+	struct lookup l;
+	int err = lookup_open(&l, at, false, true);
+
+	if (err)
+		return err == -ENOENT ? offset : err;
+	high = l.count;
+	while (low < high && !err) {
+		uint32_t middle = low + (high - low) / 2;
+
+		err = lookup_entry(&l, middle, entry);
+		if (!err && load_be32(entry + 4) <= position) {
+			low = middle + 1;
+			offset = at->segment->base_offset + load_be32(entry);
+		} else {
+			high = middle;
+		}
+	}
+	lookup_close(&l);
+	return err ? err : offset;
+}
+
 /* ---- by offset ---- */
 
 struct locate {
