@@ -5,6 +5,7 @@
 #include "group.h"
 #include "out.h"
 #include "table.h"
+#include "wire/list_groups.h"
 
 /* Of the partitions whose lag is known. */
 static int64_t total_lag(const struct group *g)
@@ -136,14 +137,32 @@ static void out_group(struct out *o, const struct group *g)
 	out_end(o);
 }
 
+/* It is not there, or of a kind that is neither classic nor consumer: share, streams. */
+static void say_not_found(struct kafka *k, const struct group *g)
+{
+	struct list_groups_request r = { 0 };
+	const struct list_groups_response *answer =
+		kafka_ask(k, g->coordinator, API_LIST_GROUPS, &r);
+
+	for (uint32_t i = 0; i < answer->groups_count; i++) {
+		if (!str_eq(answer->groups[i].group_id, g->id))
+			continue;
+		cli_say("%.*s: it is a %.*s group, which can be listed and deleted here, not "
+		        "described",
+		        STR_ARG(g->id), STR_ARG(answer->groups[i].group_type));
+		return;
+	}
+	k->last_key = API_DESCRIBE_GROUPS;
+	kafka_say(k, g->id.data, WIRE_GROUP_ID_NOT_FOUND, (struct str){ 0 });
+}
+
 static int describe(struct kafka *k, struct out *o, const char *id)
 {
 	struct group g;
 
 	group_load(k, id, &g);
 	if (!g.found) {
-		k->last_key = API_DESCRIBE_GROUPS;
-		kafka_say(k, id, WIRE_GROUP_ID_NOT_FOUND, (struct str){ 0 });
+		say_not_found(k, &g);
 		group_fini(&g);
 		return EXIT_FAILED;
 	}
