@@ -336,6 +336,28 @@ static int finish(void **state)
 	return 0;
 }
 
+/* What a broker compresses is on disk byte for byte as Kafka's would be. */
+static void frames_begin_and_end_as_kafkas(void **state)
+{
+	static const uint8_t gzip[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff };
+	static const uint8_t zstd[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58 };
+	static const uint8_t nothing[] = { 1, 0, 0 }; /* a last block that is empty */
+	struct compress_scratch scratch = { 0 };
+	const struct span in = { (const uint8_t *)"kafkakafkakafka", 15 };
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_int_equal(compress_encode(&scratch, BATCH_GZIP, 9, in, &out), 0);
+	assert_memory_equal(out.data, gzip, sizeof(gzip));
+	out.size = 0;
+	assert_int_equal(compress_encode(&scratch, BATCH_ZSTD, COMPRESS_LEVEL_DEFAULT, in, &out),
+	                 0);
+	assert_memory_equal(out.data, zstd, sizeof(zstd));
+	assert_memory_equal(out.data + out.size - 3, nothing, sizeof(nothing));
+	buf_fini(&out);
+	compress_scratch_fini(&scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +369,7 @@ int main(void)
 		cmocka_unit_test(rejects_lies),
 		cmocka_unit_test(bombs_stop_at_the_limit),
 		cmocka_unit_test(gzip_members_follow_each_other),
+		cmocka_unit_test(frames_begin_and_end_as_kafkas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, finish);

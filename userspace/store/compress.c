@@ -111,6 +111,8 @@ static z_stream *deflate_of(struct compress_scratch *s, int level)
 	return z;
 }
 
+enum { GZIP_XFL = 8, GZIP_OS = 9 }; /* of its header, RFC 1952 */
+
 static int gzip_encode(struct compress_scratch *s, int level, struct span in, struct buf *out)
 {
 	z_stream *z;
@@ -127,6 +129,9 @@ static int gzip_encode(struct compress_scratch *s, int level, struct span in, st
 	z->avail_out = (uInt)bound;
 	if (deflate(z, Z_FINISH) != Z_STREAM_END)
 		return -ENOMEM;
+	/* Java's header says neither how hard it tried nor on which system. */
+	out->data[out->size + GZIP_XFL] = 0;
+	out->data[out->size + GZIP_OS] = 0xff;
 	out->size += bound - z->avail_out;
 	return 0;
 }
@@ -186,20 +191,29 @@ static int zstd_decode(struct compress_scratch *s, struct span in, struct compre
 	return err;
 }
 
+/*
+ * As Kafka's stream makes it: its length is not said in advance, it is flushed and then ended, by a
+ * block of nothing.
+ */
 static int zstd_encode(struct compress_scratch *s, int level, struct span in, struct buf *out)
 {
-	size_t bound = ZSTD_compressBound(in.size), size;
+	ZSTD_inBuffer input = { in.data, in.size, 0 };
+	ZSTD_outBuffer output = { .size = ZSTD_compressBound(in.size) + 64 };
+	ZSTD_CCtx *z = s->zstd_out ? s->zstd_out : ZSTD_createCCtx();
 
-	if (!s->zstd_out)
-		s->zstd_out = ZSTD_createCCtx();
-	if (!s->zstd_out)
+	s->zstd_out = z;
+	if (!z)
 		return -ENOMEM;
-	buf_reserve(out, bound);
-	size = ZSTD_compressCCtx(s->zstd_out, out->data + out->size, bound, in.data, in.size,
-	                         level == COMPRESS_LEVEL_DEFAULT ? ZSTD_CLEVEL_DEFAULT : level);
-	if (ZSTD_isError(size))
+	buf_reserve(out, output.size);
+	output.dst = out->data + out->size;
+	if (ZSTD_isError(ZSTD_CCtx_reset(z, ZSTD_reset_session_and_parameters)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(
+		    z, ZSTD_c_compressionLevel,
+		    level == COMPRESS_LEVEL_DEFAULT ? ZSTD_CLEVEL_DEFAULT : level)) ||
+	    ZSTD_compressStream2(z, &output, &input, ZSTD_e_flush) ||
+	    ZSTD_compressStream2(z, &output, &input, ZSTD_e_end))
 		return -ENOMEM;
-	out->size += size;
+	out->size += output.pos;
 	return 0;
 }
 
