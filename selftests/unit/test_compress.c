@@ -342,7 +342,6 @@ static void frames_begin_and_end_as_kafkas(void **state)
 	static const uint8_t gzip[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff };
 	static const uint8_t zstd[] = { 0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58 };
 	static const uint8_t nothing[] = { 1, 0, 0 }; /* a last block that is empty */
-	struct compress_scratch scratch = { 0 };
 	const struct span in = { (const uint8_t *)"kafkakafkakafka", 15 };
 	struct buf out = { 0 };
 
@@ -355,7 +354,6 @@ static void frames_begin_and_end_as_kafkas(void **state)
 	assert_memory_equal(out.data, zstd, sizeof(zstd));
 	assert_memory_equal(out.data + out.size - 3, nothing, sizeof(nothing));
 	buf_fini(&out);
-	compress_scratch_fini(&scratch);
 }
 
 int main(void)
