@@ -8,7 +8,7 @@ suite=librdkafka
 . "$(dirname "$0")/lib.sh"
 [ -n "${1:-}" ] || skip "needs the source of librdkafka: $0 DIRECTORY"
 [ -e "$1/tests/test.c" ] || die "$1 has no tests/test.c"
-need gcc g++ make
+need gcc g++ make # with libssl-dev and rapidjson-dev it tests more
 src=$O/suites/librdkafka
 
 if [ ! -e "$src/complete" ]; then
@@ -29,7 +29,7 @@ suite_covers $(awk '/^struct test tests\[\]/ { on = 1 } /NULL}};/ { on = 0 }
 
 printf 'bootstrap.servers=127.0.0.1:%s\ntest.topic.random=true\n' "$port" >"$dir/test.conf"
 export RDKAFKA_TEST_CONF=$dir/test.conf TEST_KAFKA_VERSION=4.3.1
-export BROKERS=127.0.0.1:$port QUICK=${QUICK:+-Q}
+export BROKERS=127.0.0.1:$port QUICK=${QUICK:+-Q} LD_LIBRARY_PATH=$src/src:$src/src-cpp
 
 # Some tests create topics with kafka-topics.sh of a Kafka that is unpacked somewhere.
 if command -v java >/dev/null && command -v mvn >/dev/null; then
