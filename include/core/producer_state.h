@@ -47,7 +47,10 @@ struct producer {
 	int64_t id;
 	struct producer_facts facts;
 	struct producer_facts copy;
-	bool has_facts; /* false: made by this run */
+	bool has_facts; /* false: made by this run, or refused */
+	bool is_refused;
+	int16_t refused_epoch;
+	int32_t refused_sequence;
 };
 
 struct producers {
@@ -104,6 +107,11 @@ void producers_stage(struct producers *p, const struct batch *b, int64_t base_of
                      struct producer_verdict *ret);
 void producers_commit(struct producers *p, int64_t end_offset);
 void producers_abort(struct producers *p);
+/*
+ * The storage refused this batch of a client, who sends it again.  Of a producer that is not known
+ * any sequence is taken; but not a later batch before this one.
+ */
+void producers_refuse(struct producers *p, const struct batch *b);
 
 /* The smallest offset of an open transaction; INT64_MAX when there is none. */
 int64_t producers_first_open(const struct producers *p);

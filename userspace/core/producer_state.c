@@ -86,20 +86,27 @@ struct producer *producers_find(const struct producers *p, int64_t id)
 	return NULL;
 }
 
-/* The producer with a copy to work on; the copy of an earlier batch of this run, if any. */
-static struct producer *stage(struct producers *p, int64_t id)
+static struct producer *find_or_make(struct producers *p, int64_t id)
 {
 	struct producer *producer = producers_find(p, id);
 
-	if (!producer) {
-		producer = mem_zalloc(sizeof(*producer));
-		producer->id = id;
-		producer->facts = unknown;
-		list_init(&producer->staged);
-		list_init(&producer->open);
-		list_push(&p->list, &producer->link);
-		map_insert(&p->map, &producer->node, id_hash(id));
-	}
+	if (producer)
+		return producer;
+	producer = mem_zalloc(sizeof(*producer));
+	producer->id = id;
+	producer->facts = unknown;
+	list_init(&producer->staged);
+	list_init(&producer->open);
+	list_push(&p->list, &producer->link);
+	map_insert(&p->map, &producer->node, id_hash(id));
+	return producer;
+}
+
+/* The producer with a copy to work on; the copy of an earlier batch of this run, if any. */
+static struct producer *stage(struct producers *p, int64_t id)
+{
+	struct producer *producer = find_or_make(p, id);
+
 	if (list_is_empty(&producer->staged)) {
 		producer->copy = producer->facts;
 		list_push(&p->staged, &producer->staged);
@@ -208,6 +215,24 @@ static void stage_marker(struct producer_facts *f, int64_t id, const struct batc
 	f->last_timestamp = timestamp;
 }
 
+static bool skips_refused(const struct producer *producer, const struct batch *b)
+{
+	return producer->is_refused && list_is_empty(&producer->staged) &&
+	       producer->refused_epoch == b->producer_epoch &&
+	       producer->refused_sequence != b->base_sequence;
+}
+
+void producers_refuse(struct producers *p, const struct batch *b)
+{
+	struct producer *producer = find_or_make(p, b->producer_id);
+
+	if (producer->has_facts || producer->is_refused || !list_is_empty(&producer->staged))
+		return;
+	producer->is_refused = true;
+	producer->refused_epoch = b->producer_epoch;
+	producer->refused_sequence = b->base_sequence;
+}
+
 void producers_stage(struct producers *p, const struct batch *b, int64_t base_offset,
                      int64_t timestamp, const struct producer_marker *marker, bool client,
                      struct producer_verdict *ret)
@@ -228,6 +253,10 @@ void producers_stage(struct producers *p, const struct batch *b, int64_t base_of
 	}
 	if (client && (ret->error = check_client(f, b)))
 		return;
+	if (client && producer && skips_refused(producer, b)) {
+		ret->error = WIRE_OUT_OF_ORDER_SEQUENCE_NUMBER;
+		return;
+	}
 	copy = &stage(p, b->producer_id)->copy;
 	if (marker) {
 		stage_marker(copy, b->producer_id, b, base_offset, timestamp, marker, ret);
@@ -271,7 +300,12 @@ void producers_commit(struct producers *p, int64_t end_offset)
 		bool moved = producer->facts.txn_first_offset != producer->copy.txn_first_offset;
 
 		producer->facts = producer->copy;
+		if (!producer->has_facts) { /* it appears now */
+			list_remove(&producer->link);
+			list_push(&p->list, &producer->link);
+		}
 		producer->has_facts = true;
+		producer->is_refused = false;
 		if (moved)
 			place_open(p, producer);
 	}
@@ -287,7 +321,7 @@ void producers_abort(struct producers *p)
 	while ((node = list_pop(&p->staged))) {
 		struct producer *producer = list_entry(node, struct producer, staged);
 
-		if (!producer->has_facts)
+		if (!producer->has_facts && !producer->is_refused)
 			forget(p, producer);
 	}
 }

@@ -193,6 +193,17 @@ static int16_t error_of(int err)
 	return WIRE_KAFKA_STORAGE_ERROR;
 }
 
+/* A client sends it again: nothing of this producer may come before it. */
+static void refuse(struct log *log, struct log_append *a, int err)
+{
+	struct batch b;
+
+	a->error = error_of(err);
+	if (a->origin == LOG_CLIENT && !batch_parse((struct span){ a->data, a->size }, &b) &&
+	    batch_has_producer(&b))
+		producers_refuse(&log->producers, &b);
+}
+
 static int roll(struct log *log, const struct log_append *a)
 {
 	int64_t base = log->group_offset;
@@ -230,7 +241,7 @@ static enum admitted admit(struct log *log, struct log_append *a)
 			return WRITE_FIRST;
 		err = roll(log, a);
 		if (err) {
-			a->error = error_of(err);
+			refuse(log, a, err);
 			return ADMITTED;
 		}
 	}
@@ -318,7 +329,7 @@ static void fail_group(struct log *log, int err)
 	producers_abort(&log->producers);
 	for (struct log_append *a = log->group; a; a = a->next) {
 		if (!a->error)
-			a->error = error_of(err);
+			refuse(log, a, err);
 		a->duplicate = false;
 	}
 	if (!errno_is_full(err)) {
