@@ -350,7 +350,6 @@ static void audit_answered(struct peer *p, const void *body)
 
 static void audit_lost(struct peer *p)
 {
-	p->api = NULL;
 	sim_after(50000000, audit_again, container_of(p, struct audit, peer));
 }
 

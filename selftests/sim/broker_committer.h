@@ -192,7 +192,6 @@ static void committer_lost(struct peer *p)
 {
 	struct committer *c = container_of(p, struct committer, peer);
 
-	p->api = NULL;
 	if (c->at != COMMITTER_IDLE)
 		committer_go_on(c);
 }

@@ -76,6 +76,22 @@ static bool model_is_trouble(int16_t error)
 	return model->has_trouble && error == WIRE_KAFKA_STORAGE_ERROR;
 }
 
+/* The topic of that time is still there; while it is being deleted it may yet survive. */
+static bool model_is_same(int topic, uint32_t life)
+{
+	const struct topic_model *t = &model->topic[topic];
+
+	return (t->state == PRESENT || t->state == DELETING) && t->life == life;
+}
+
+/* Topics come and go beside; so do answers about them. */
+static bool model_is_going(int topic, uint32_t life, int16_t error)
+{
+	return (!model_is_same(topic, life) || model->topic[topic].state == DELETING) &&
+	       (error == WIRE_UNKNOWN_TOPIC_OR_PARTITION || error == WIRE_UNKNOWN_TOPIC_ID ||
+	        error == WIRE_NOT_LEADER_OR_FOLLOWER);
+}
+
 /* A value lies at an offset: it was acknowledged there, or read. */
 static void model_found(int topic, int part, int64_t offset, uint32_t value)
 {

@@ -3,40 +3,18 @@
 #define BROKER_WORKER_H
 
 #include "broker_audit.h"
+#include "broker_producer.h"
 #include "wire/create_partitions.h"
 #include "wire/create_topics.h"
 #include "wire/delete_records.h"
 #include "wire/delete_topics.h"
 #include "wire/incremental_alter_configs.h"
 #include "wire/init_producer_id.h"
-#include "wire/produce.h"
 
 /*
  * A client at work: one thing after the other, of the seed's choice.  The first of them is the
- * only one that changes topics.  What it must not forget when the broker dies is in the world's
- * memory: an idempotent batch without an answer is sent again, to the next life too.
+ * only one that changes topics.
  */
-struct pending { /* a batch that is on its way */
-	bool is_sent;
-	bool is_idempotent;
-	int16_t acks;
-	int topic, part;
-	uint32_t life; /* of the topic */
-	int32_t sequence;
-	int32_t count;
-	uint32_t value; /* of the first record; the others follow */
-};
-
-struct client_model {
-	bool has_pid;
-	int64_t pid;
-	int16_t epoch;
-	uint32_t life[TOPICS_MAX];
-	int32_t sequence[TOPICS_MAX][PARTS_MAX]; /* of the next batch */
-	uint32_t losses[TOPICS_MAX][PARTS_MAX];  /* of the partition, at the last answer */
-	struct pending pending;
-};
-
 enum asked {
 	ASKED_NOTHING,
 	ASKED_PID,
@@ -62,6 +40,7 @@ struct worker {
 	uint32_t life;
 	int64_t offset;
 	bool is_again; /* the answer to the first time is lost */
+	int answers;   /* to the batches of this burst */
 };
 
 static void worker_go_on(struct worker *w);
@@ -73,168 +52,12 @@ static bool worker_is_done(const struct worker *w)
 
 static bool is_same_topic(const struct worker *w)
 {
-	const struct topic_model *t = &model->topic[w->topic];
-
-	/* While it is being deleted it may yet survive. */
-	return (t->state == PRESENT || t->state == DELETING) && t->life == w->life;
+	return model_is_same(w->topic, w->life);
 }
 
-/* Topics come and go beside; so do answers about them. */
 static bool is_of_a_topic_that_goes(const struct worker *w, int16_t error)
 {
-	return (!is_same_topic(w) || model->topic[w->topic].state == DELETING) &&
-	       (error == WIRE_UNKNOWN_TOPIC_OR_PARTITION || error == WIRE_UNKNOWN_TOPIC_ID ||
-	        error == WIRE_NOT_LEADER_OR_FOLLOWER);
-}
-
-/* ---- producing ---- */
-
-static void add_batch(const struct client_model *m, const struct pending *p, struct buf *out)
-{
-	static const uint8_t zero[512];
-	struct batch_options options = BATCH_PLAIN;
-	struct batch_builder b;
-
-	if (p->is_idempotent) {
-		options.producer_id = m->pid;
-		options.producer_epoch = m->epoch;
-		options.base_sequence = p->sequence;
-	}
-	batch_begin(&b, out, &options);
-	for (int32_t i = 0; i < p->count; i++) {
-		uint8_t value[8 + sizeof(zero)] = { 0 };
-		uint32_t id = p->value + (uint32_t)i;
-
-		store_be64(value, id);
-		batch_add(&b, INT64_C(1760000000000) + id * 100, (struct span){ NULL, 0 },
-		          (struct span){ value, 8 + id * 37 % sizeof(zero) }, NULL, 0);
-	}
-	batch_end(&b);
-}
-
-/* SIM_SAY=2 tells about every batch. */
-static void worker_say(const struct worker *w, const char *what, int16_t error, int64_t offset)
-{
-	const struct pending *p = &w->m->pending;
-	const char *say = getenv("SIM_SAY");
-
-	if (say && *say == '2')
-		fprintf(stderr,
-		        "event %llu: %s t%d-%d acks %d, producer %lld sequence %d, values %u+%d: "
-		        "error %d offset %lld\n",
-		        (unsigned long long)sim_events(), what, p->topic, p->part, p->acks,
-		        (long long)(p->is_idempotent ? w->m->pid : -1), p->sequence, p->value,
-		        p->count, error, (long long)offset);
-}
-
-static void send_pending(struct worker *w)
-{
-	struct pending *p = &w->m->pending;
-	struct produce_request_partition_produce_data partition = { .index = p->part };
-	struct produce_request_topic_produce_data topic = { .topic_id = model->topic[p->topic].id,
-		                                            .partition_data = &partition,
-		                                            .partition_data_count = 1 };
-	struct produce_request r;
-	struct buf batch = { 0 };
-
-	add_batch(w->m, p, &batch);
-	partition.records = (struct records){ .data = batch.data, .size = (uint32_t)batch.size };
-	produce_request_init(&r);
-	r.acks = p->acks;
-	r.timeout_ms = 30000;
-	r.topic_data = &topic;
-	r.topic_data_count = 1;
-	p->is_sent = true;
-	w->asked = ASKED_PRODUCE;
-	worker_say(w, "sends", 0, -1);
-	w->topic = p->topic;
-	w->part = p->part;
-	w->life = p->life;
-	peer_ask(&w->peer, API_PRODUCE, 13, &r, p->acks != 0);
-	buf_fini(&batch);
-	if (p->acks)
-		return;
-	/* Nobody will say what became of it. */
-	p->is_sent = false;
-	w->asked = ASKED_NOTHING;
-	worker_go_on(w);
-}
-
-static bool new_batch(struct worker *w)
-{
-	struct client_model *m = w->m;
-	struct pending *p = &m->pending;
-	struct topic_model *t = &model->topic[w->topic];
-
-	*p = (struct pending){ .topic = w->topic, .part = w->part, .life = t->life };
-	p->count = 1 + (int32_t)sim_random(4);
-	if (model->values + (uint32_t)p->count >= VALUES_MAX ||
-	    t->part[w->part].end + 64 > OFFSETS_MAX)
-		return false;
-	p->acks = (int16_t)(sim_chance(15) ? 0 : sim_chance(50) ? 1 : -1);
-	p->is_idempotent = p->acks && m->has_pid && sim_chance(80);
-	p->value = model->values + 1;
-	model->values += (uint32_t)p->count;
-	if (m->life[w->topic] != t->life) {
-		m->life[w->topic] = t->life;
-		memset(m->sequence[w->topic], 0, sizeof(m->sequence[0]));
-		for (int i = 0; i < PARTS_MAX; i++)
-			m->losses[w->topic][i] = t->part[i].losses;
-	}
-	p->sequence = m->sequence[w->topic][w->part];
-	return true;
-}
-
-static void on_appended(struct worker *w, int64_t base)
-{
-	struct client_model *m = w->m;
-	struct pending *p = &m->pending;
-
-	for (int32_t i = 0; i < p->count; i++)
-		model_found(p->topic, p->part, base + i, p->value + (uint32_t)i);
-	model_promise(p->topic, p->part, base + p->count);
-	if (p->is_idempotent) {
-		m->sequence[p->topic][p->part] = p->sequence + p->count;
-		m->losses[p->topic][p->part] = model->topic[p->topic].part[p->part].losses;
-	}
-	p->is_sent = false;
-}
-
-/* A power cut took what this producer wrote before: it begins anew. */
-static bool has_lost_its_past(const struct worker *w)
-{
-	const struct pending *p = &w->m->pending;
-
-	return p->is_idempotent &&
-	       w->m->losses[p->topic][p->part] != model->topic[p->topic].part[p->part].losses;
-}
-
-static void on_produced(struct worker *w, const struct produce_response *r)
-{
-	const struct produce_response_partition_produce_response *p =
-		r->responses[0].partition_responses;
-	struct pending *pending = &w->m->pending;
-
-	worker_say(w, "answer", p->error_code, p->base_offset);
-	if (is_same_topic(w) && !p->error_code) {
-		on_appended(w, p->base_offset);
-		return;
-	}
-	if (!is_same_topic(w) || is_of_a_topic_that_goes(w, p->error_code)) {
-		pending->is_sent = false;
-		return;
-	}
-	if (p->error_code == WIRE_OUT_OF_ORDER_SEQUENCE_NUMBER && has_lost_its_past(w)) {
-		w->m->has_pid = false;
-		pending->is_sent = false;
-		return;
-	}
-	/* A topic that was just made may not be everywhere yet. */
-	sim_law(p->error_code == WIRE_UNKNOWN_TOPIC_ID || model_is_trouble(p->error_code) ||
-	                p->error_code == WIRE_NOT_LEADER_OR_FOLLOWER,
-	        "Produce to t%d-%d: %d (sequence %d, %d records)", w->topic, w->part, p->error_code,
-	        pending->sequence, pending->count);
-	pending->is_sent = pending->is_idempotent;
+	return model_is_going(w->topic, w->life, error);
 }
 
 /* ---- the other things ---- */
@@ -272,6 +95,7 @@ static void on_pid(struct worker *w, const struct init_producer_id_response *r)
 	w->m->pid = r->producer_id;
 	w->m->epoch = r->producer_epoch;
 	memset(w->m->life, 0, sizeof(w->m->life)); /* sequences begin anew */
+	w->m->count = 0;
 }
 
 static void ask_records(struct worker *w)
@@ -547,19 +371,22 @@ static void ask_again(struct worker *w)
 
 /* ---- one thing after the other ---- */
 
+static void produce(struct worker *w)
+{
+	w->asked = ASKED_PRODUCE;
+	w->answers = 0;
+	if (!producer_send(&w->peer, w->m))
+		worker_go_on(w); /* nobody will say what became of it */
+}
+
 static void worker_step(struct worker *w)
 {
 	struct client_model *m = w->m;
 	struct topic_model *t;
 
-	if (m->pending.is_sent) {
-		w->topic = m->pending.topic;
-		w->life = m->pending.life;
-		if (is_same_topic(w) && m->pending.is_idempotent) {
-			send_pending(w);
-			return;
-		}
-		m->pending.is_sent = false; /* lost, or not: others may find it */
+	if (producer_can_retry(m)) {
+		produce(w);
+		return;
 	}
 	if (!m->has_pid && sim_chance(50)) {
 		ask_pid(w);
@@ -579,8 +406,8 @@ static void worker_step(struct worker *w)
 	w->part = (int)sim_random((uint64_t)t->parts);
 	if (sim_chance(5))
 		ask_to_delete_records(w);
-	else if (sim_chance(60) && new_batch(w))
-		send_pending(w);
+	else if (sim_chance(60) && producer_new_burst(m, w->topic, w->part))
+		produce(w);
 	else
 		ask_records(w);
 }
@@ -602,7 +429,6 @@ static void worker_lost(struct peer *p)
 {
 	struct worker *w = container_of(p, struct worker, peer);
 
-	p->api = NULL;
 	if (w->asked != ASKED_NOTHING)
 		sim_after(20000000 + sim_random(100000000), worker_take_step, w);
 }
@@ -626,7 +452,10 @@ static void worker_answered(struct peer *p, const void *body)
 		on_pid(w, body);
 		break;
 	case ASKED_PRODUCE:
-		on_produced(w, body);
+		producer_answered(w->m, w->answers++, body);
+		if (w->answers < w->m->count)
+			return;
+		producer_end(w->m);
 		break;
 	case ASKED_FETCH:
 		on_records(w, fetched(body));

@@ -10,14 +10,22 @@
 #include "wire/header.h"
 
 /*
- * A Kafka client on the simulated network: one connection, one request at a time.  What it knows
+ * A Kafka client on the simulated network: one connection, few requests at a time.  What it knows
  * beyond its connection is the test's, in the memory of the world.
  */
+enum { PEER_WAITS_MAX = 5 };
+
+struct peer_wait { /* a request that waits for its answer */
+	const struct wire_api *api;
+	int16_t version;
+	int32_t correlation;
+};
+
 struct peer {
 	struct sim_client client;
 	struct buf in;
-	const struct wire_api *api; /* of the request that waits for its answer; NULL: none does */
-	int16_t version;
+	struct peer_wait wait[PEER_WAITS_MAX]; /* in order of asking */
+	int wait_count;
 	int32_t correlation;
 	uint64_t answers;
 	/* The body is borrowed.  May ask the next at once. */
@@ -28,22 +36,24 @@ struct peer {
 
 static void peer_take(struct peer *p, struct span frame)
 {
-	const struct wire_api *api = p->api;
+	struct peer_wait wait = p->wait[0];
+	const struct wire_api *api = wait.api;
 	struct reader r = reader_of(frame.data, frame.size);
 	struct response_header header;
 	struct arena arena;
 	void *body;
 
-	sim_law(api, "an answer to nothing");
+	sim_law(p->wait_count, "an answer to nothing");
 	arena_init(&arena, SIZE_MAX);
-	sim_law(!response_header_decode(&r, wire_response_header_version(api, p->version), &arena,
+	sim_law(!response_header_decode(&r, wire_response_header_version(api, wait.version), &arena,
 	                                &header) &&
-	                header.correlation_id == p->correlation,
+	                header.correlation_id == wait.correlation,
 	        "%s: an answer to another request", api->name);
 	body = arena_alloc(&arena, api->response->size);
-	sim_law(!message_decode(api->response, p->version, &r, &arena, body) && !reader_left(&r),
+	sim_law(!message_decode(api->response, wait.version, &r, &arena, body) && !reader_left(&r),
 	        "%s: an answer that cannot be read", api->name);
-	p->api = NULL;
+	memmove(p->wait, p->wait + 1, sizeof(p->wait) - sizeof(p->wait[0]));
+	p->wait_count--;
 	p->answers++;
 	p->answered(p, body);
 	arena_fini(&arena);
@@ -74,6 +84,7 @@ static void peer_closed(struct sim_client *client)
 	struct peer *p = container_of(client, struct peer, client);
 
 	p->in.size = 0;
+	p->wait_count = 0;
 	p->lost(p);
 }
 
@@ -104,15 +115,13 @@ static void peer_ask(struct peer *p, enum api_key key, int16_t version, const vo
 	struct buf frame = { 0 };
 	struct writer w = writer_of(&frame);
 
-	check(!p->api && peer_is_connected(p));
+	check(p->wait_count < PEER_WAITS_MAX && peer_is_connected(p));
 	(void)buf_extend(&frame, 4);
 	request_header_encode(&w, wire_request_header_version(api, version), &header);
 	message_encode(api->request, version, &w, body);
 	store_be32(frame.data, (uint32_t)(frame.size - 4));
-	if (has_answer) {
-		p->api = api;
-		p->version = version;
-	}
+	if (has_answer)
+		p->wait[p->wait_count++] = (struct peer_wait){ api, version, p->correlation };
 	sim_client_send(&p->client, frame.data, frame.size);
 	buf_fini(&frame);
 }
