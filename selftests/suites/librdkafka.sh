@@ -49,7 +49,7 @@ one() {
 	[ "$1" = "$test" ] || scenario=${1#*-}
 	export TESTS=${test%%+*} TEST_SCENARIO=$scenario
 	[ "$TESTS" = "$test" ] || export SUBTESTS=do_test_${test#*+}
-	case $TESTS in 0052 | 0077) export KAFKA_PATH=$2 ;; esac
+	case $TESTS in 0045 | 0052 | 0077) export KAFKA_PATH=$2 ;; esac
 	said=$(mktemp)
 	./test-runner -p1 -L $QUICK 2>&1 | tee "$said"
 	local rc=${PIPESTATUS[0]}
