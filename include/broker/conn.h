@@ -31,7 +31,7 @@ struct conn_limits {
 	uint32_t override_count;
 	uint32_t idle_ms; /* connections.max.idle.ms; 0: never */
 };
-extern const struct conn_limits CONN_LIMITS_DEFAULT; /* Kafka's defaults */
+extern const struct conn_limits CONN_LIMITS_DEFAULT; /* Kafka's, and memory has a bound */
 
 struct conn_counters {
 	uint64_t accepted;

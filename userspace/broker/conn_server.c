@@ -10,7 +10,7 @@
 
 const struct conn_limits CONN_LIMITS_DEFAULT = {
 	.request_bytes_max = 100 * 1024 * 1024,
-	.requests_bytes_max = SIZE_MAX,
+	.requests_bytes_max = 1 << 30,
 	.connections_max = INT32_MAX,
 	.connections_ip_max = INT32_MAX,
 	.idle_ms = 10 * 60 * 1000,
