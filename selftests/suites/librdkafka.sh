@@ -3,7 +3,8 @@
 # librdkafka's own tests that need a broker.  librdkafka.sh SOURCE: a checkout of it, v2.15
 # or so, which is copied and built (the build is kept in $O/suites/librdkafka).  A test is
 # named by its number, with its scenario where that is not the default one, or with one of
-# its parts: 0107-noautocreate, 0081+DeleteRecords.  QUICK=1 runs fewer parts of less data.
+# its parts: 0107-noautocreate, 0081+DeleteRecords, or 0055+quick for those that the suite
+# calls quick.  QUICK=1 runs only those of all tests.
 suite=librdkafka
 . "$(dirname "$0")/lib.sh"
 [ -n "${1:-}" ] || skip "needs the source of librdkafka: $0 DIRECTORY"
@@ -48,7 +49,10 @@ one() {
 	local test=${1%%-*} scenario=default said
 	[ "$1" = "$test" ] || scenario=${1#*-}
 	export TESTS=${test%%+*} TEST_SCENARIO=$scenario
-	[ "$TESTS" = "$test" ] || export SUBTESTS=do_test_${test#*+}
+	case $test in
+	*+quick) QUICK=-Q ;;
+	*+*) export SUBTESTS=do_test_${test#*+} ;;
+	esac
 	case $TESTS in 0045 | 0052 | 0077) export KAFKA_PATH=$2 ;; esac
 	said=$(mktemp)
 	./test-runner -p1 -L $QUICK 2>&1 | tee "$said"
