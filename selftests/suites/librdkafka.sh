@@ -3,8 +3,8 @@
 # librdkafka's own tests that need a broker.  librdkafka.sh SOURCE: a checkout of it, v2.15
 # or so, which is copied and built (the build is kept in $O/suites/librdkafka).  A test is
 # named by its number, with its scenario where that is not the default one, or with one of
-# its parts: 0107-noautocreate, 0081+DeleteRecords, or 0055+quick for those that the suite
-# calls quick.  QUICK=1 runs only those of all tests.
+# its parts, by function or by words: 0045-noautocreate, 0081+DeleteRecords, 0055+=no_acks.
+# QUICK=1 runs only the parts that the suite calls quick.
 suite=librdkafka
 . "$(dirname "$0")/lib.sh"
 [ -n "${1:-}" ] || skip "needs the source of librdkafka: $0 DIRECTORY"
@@ -50,7 +50,7 @@ one() {
 	[ "$1" = "$test" ] || scenario=${1#*-}
 	export TESTS=${test%%+*} TEST_SCENARIO=$scenario
 	case $test in
-	*+quick) QUICK=-Q ;;
+	*+=*) SUBTESTS=${test#*+=} && export SUBTESTS=${SUBTESTS//_/ } ;;
 	*+*) export SUBTESTS=do_test_${test#*+} ;;
 	esac
 	case $TESTS in 0045 | 0052 | 0077) export KAFKA_PATH=$2 ;; esac
@@ -60,7 +60,7 @@ one() {
 	if [ "$rc" = 0 ] && ! grep -aq "$TESTS.*PASSED" "$said"; then
 		rc=77
 		grep -a "$TESTS.*SKIPPED" "$said"
-	elif [ -n "${SUBTESTS:-}" ] && ! grep -aq "\[ $SUBTESTS" "$said"; then
+	elif [ -n "${SUBTESTS:-}" ] && ! grep -a ': PASS (' "$said" | grep -aqF "$SUBTESTS"; then
 		echo "it has no such part"
 		rc=1
 	fi
