@@ -345,6 +345,29 @@ static void the_last_five_are_known_over_any_restart(void **state)
 	}
 }
 
+/* Nothing that a start finds says more than what is left. */
+static void a_snapshot_of_what_is_gone_is_not_believed(void **state)
+{
+	(void)state;
+	test_options.config.segment_bytes = 300;
+	open_log(LOG_CLEAN);
+	RUN(put_sequences);
+	close_log(false);
+	/* The first segments go, and a crash leaves one of their snapshots. */
+	unlink_file("00000000000000000000.log");
+	unlink_file("00000000000000000006.log");
+	unlink_file("00000000000000000012.snapshot");
+	assert_int_not_equal(size_of("00000000000000000006.snapshot"), UINT64_MAX);
+	assert_int_not_equal(size_of("00000000000000000012.log"), UINT64_MAX);
+	open_log(LOG_KILLED);
+	RUN(retry_last);
+	assert_true(outcome[0].duplicate);
+	assert_int_equal(outcome[1].error, WIRE_NONE);
+	assert_int_equal(outcome[1].base_offset, 14);
+	close_log(true);
+	assert_int_equal(size_of("00000000000000000006.snapshot"), UINT64_MAX);
+}
+
 static void the_window(void)
 {
 	for (int i = 0; i < 7; i++)
@@ -487,6 +510,7 @@ int main(void)
 		LAW(leftovers_are_finished_or_undone),
 		LAW(retries_are_known_over_any_restart),
 		LAW(the_last_five_are_known_over_any_restart),
+		LAW(a_snapshot_of_what_is_gone_is_not_believed),
 		LAW(sequences_answer_as_kafka_does),
 		LAW(transactions_are_known_over_any_restart),
 		LAW(epochs_come_from_the_batches_when_their_file_is_lost),

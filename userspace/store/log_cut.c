@@ -90,7 +90,9 @@ static int find_producers(struct cut *cut)
 		            .end_offset = cut->offset };
 	int err = scan_snapshots(&scan);
 
-	cut->snapshot = err ? -1 : load_snapshot(&cut->producers, &scan, cut->offset);
+	cut->snapshot = err ? -1
+	                    : load_snapshot(&cut->producers, &scan,
+	                                    cut->view->at[0].segment->base_offset, cut->offset);
 	r.producers_from = cut->snapshot > 0 ? cut->snapshot : 0;
 	for (uint32_t i = 0; !err && i < cut->keep + cut->has_last; i++) {
 		struct view_segment at = cut->view->at[i];

@@ -214,12 +214,36 @@ static int remember_batches(struct opening *o, int64_t snapshot)
 	return err;
 }
 
+/*
+ * Producers are known up to the last segment: when retention takes the others, nothing else says
+ * so (UnifiedLog.rebuildProducerState).  On a full disk it stays as it is.
+ */
+static int save_snapshot(struct opening *o, const struct replay *r, int64_t offset)
+{
+	struct log *log = o->log;
+	struct buf data = { 0 };
+	char *path;
+	int err;
+
+	if (log->options.recovery == LOG_CLEAN || offset <= r->producers_from)
+		return 0; /* it is what was read */
+	producers_encode(&log->producers, &data);
+	path = snapshot_path(log->options.name, offset);
+	err = write_small(log->options.dir, path, &data);
+	if (!err)
+		log->last_snapshot_offset = offset;
+	mem_free(path);
+	buf_fini(&data);
+	return errno_is_full(err) ? 0 : err;
+}
+
 static int replay(struct opening *o)
 {
 	struct log *log = o->log;
 	struct replay r = { .producers = &log->producers, .epochs = &log->epochs };
 	int64_t limit = o->end < o->suspect_from ? o->end : o->suspect_from;
-	int64_t snapshot = load_snapshot(&log->producers, &o->scan, limit);
+	int64_t first = o->view->count ? o->view->at[0].segment->base_offset : 0;
+	int64_t snapshot = load_snapshot(&log->producers, &o->scan, first, limit);
 	int64_t start = log->options.start_offset;
 	bool known = load_epochs(log);
 	int err = 0;
@@ -236,8 +260,12 @@ static int replay(struct opening *o)
 	log->last_snapshot_offset = snapshot > start ? snapshot : start;
 	if (snapshot > 0 && log->producers.map.count)
 		err = remember_batches(o, snapshot);
-	for (uint32_t i = 0; i < o->view->count && !err; i++)
-		err = replay_segment(o, &r, i);
+	for (uint32_t i = 0; i < o->view->count && !err; i++) {
+		if (i + 1 == o->view->count)
+			err = save_snapshot(o, &r, o->view->at[i].segment->base_offset);
+		if (!err)
+			err = replay_segment(o, &r, i);
+	}
 	return err;
 }
 
@@ -246,11 +274,12 @@ static int replay(struct opening *o)
 /* Snapshots above the end and those of no segment are of no use; the newest one always is. */
 static int drop_snapshots(struct opening *o)
 {
-	int err = 0;
+	int64_t first = o->view->count ? o->view->at[0].segment->base_offset : 0;
 	int64_t newest = -1;
+	int err = 0;
 
 	for (size_t i = 0; i < o->scan.snapshot_count; i++) {
-		if (o->scan.snapshot[i] <= o->end)
+		if (o->scan.snapshot[i] <= o->end && o->scan.snapshot[i] >= first)
 			newest = o->scan.snapshot[i];
 	}
 	for (size_t i = 0; i < o->scan.snapshot_count && !err; i++) {

@@ -339,7 +339,11 @@ struct replay {
 int replay_run(struct replay *r, const struct view_segment *at) must_check;
 /* Entries of the .txnindex whose marker lies below `before`: the replay makes the others again. */
 int segment_load_txns(const struct view_segment *at, int64_t before) must_check;
-/* The newest snapshot at or below `end` that can be read; -1 and empty when there is none. */
-int64_t load_snapshot(struct producers *producers, const struct scan *scan, int64_t end);
+/*
+ * The newest snapshot that can be read, from `start` (where the first segment begins: of what came
+ * before nothing is left) to `end`; -1 and empty when there is none.
+ */
+int64_t load_snapshot(struct producers *producers, const struct scan *scan, int64_t start,
+                      int64_t end);
 
 #endif

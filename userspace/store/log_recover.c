@@ -370,7 +370,8 @@ int segment_load_txns(const struct view_segment *at, int64_t before)
 	return 0;
 }
 
-int64_t load_snapshot(struct producers *producers, const struct scan *scan, int64_t end)
+int64_t load_snapshot(struct producers *producers, const struct scan *scan, int64_t start,
+                      int64_t end)
 {
 	for (size_t i = scan->snapshot_count; i; i--) {
 		char *path;
@@ -378,7 +379,7 @@ int64_t load_snapshot(struct producers *producers, const struct scan *scan, int6
 		size_t size;
 		bool good = false;
 
-		if (scan->snapshot[i - 1] > end)
+		if (scan->snapshot[i - 1] > end || scan->snapshot[i - 1] < start)
 			continue;
 		path = snapshot_path(scan->name, scan->snapshot[i - 1]);
 		if (!dir_read(scan->dir, path, 256 << 20, &data, &size)) {
