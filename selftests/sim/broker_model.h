@@ -150,6 +150,16 @@ static void model_power_cut(void)
 		}
 }
 
+/* What a power cut took; it may come again elsewhere. */
+static void model_forget(struct part_model *p, int64_t from, int64_t to)
+{
+	for (int64_t at = from; at < to; at++) {
+		if (p->value[at])
+			model->place[p->value[at]].is_lost = true;
+		p->value[at] = 0;
+	}
+}
+
 /* Where a partition begins and ends after a start; what lay beyond is forgotten. */
 static void model_bounds(int topic, int part, int64_t start, int64_t end)
 {
@@ -158,15 +168,13 @@ static void model_bounds(int topic, int part, int64_t start, int64_t end)
 	sim_law(end >= p->promised, "t%d-%d ends at %" PRId64 ", promised was %" PRId64, topic,
 	        part, end, p->promised);
 	/* Of what nothing was synced, a power cut may take the first files and leave later ones. */
-	if (p->losses && !p->promised && p->start_max < start)
+	if (p->losses && !p->promised && p->start_max < start) {
+		model_forget(p, 0, start);
 		p->start_max = start;
+	}
 	sim_law(start <= p->start_max, "t%d-%d begins at %" PRId64 ", not above %" PRId64, topic,
 	        part, start, p->start_max);
-	for (int64_t at = end; at < p->end; at++) {
-		if (p->value[at])
-			model->place[p->value[at]].is_lost = true;
-		p->value[at] = 0;
-	}
+	model_forget(p, end, p->end);
 	if (p->end > end)
 		p->end = end;
 	model_promise(topic, part, end);

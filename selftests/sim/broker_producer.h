@@ -115,11 +115,23 @@ static int producer_send(struct peer *peer, struct client_model *m)
 	return answers;
 }
 
+/* All were answered, or no more answers will come: what was not taken is sent again. */
+static void producer_end(struct client_model *m)
+{
+	int kept = 0;
+
+	for (int i = 0; i < m->count; i++)
+		if (!m->pending[i].is_done && m->has_pid)
+			m->pending[kept++] = m->pending[i];
+	m->count = kept;
+}
+
 /* What cannot be sent again is forgotten: it is lost, or others will find it. */
 static bool producer_can_retry(struct client_model *m)
 {
 	const struct pending *p = &m->pending[0];
 
+	producer_end(m);
 	if (m->count && (!p->is_idempotent || !model_is_same(p->topic, p->life)))
 		m->count = 0;
 	return m->count;
@@ -220,17 +232,6 @@ static void producer_answered(struct client_model *m, int i, const struct produc
 	                (error == WIRE_OUT_OF_ORDER_SEQUENCE_NUMBER && producer_has_gap(m, i)),
 	        "Produce to t%d-%d: %d (sequence %d, %d records)", p->topic, p->part, error,
 	        p->sequence, p->count);
-}
-
-/* All were answered: what was refused is sent again. */
-static void producer_end(struct client_model *m)
-{
-	int kept = 0;
-
-	for (int i = 0; i < m->count; i++)
-		if (!m->pending[i].is_done && m->has_pid)
-			m->pending[kept++] = m->pending[i];
-	m->count = kept;
 }
 
 #endif
